@@ -1,0 +1,83 @@
+"""Which baseline metrics there are and what they are called; loads no library of theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.validation import suggest
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the study needs to know of a metric without running it.
+
+    Attributes
+    ----------
+    title : str
+        As it is written in papers, for figures and tables.
+    sign : {1, -1}
+        1 if a larger value means better quality, -1 if it means a larger distance.
+    source : str
+        The paper.
+    smallest : int
+        Shortest side in pixels that the metric is defined for.
+    trunk : str or None
+        The torchvision architecture whose ImageNet-1k weights the metric reads, if any.
+    """
+
+    title: str
+    sign: int
+    source: str
+    smallest: int = 1
+    trunk: str | None = None
+
+
+_SSIM = "Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004"
+_LPIPS = "Zhang, Isola, Efros, Shechtman, Wang, CVPR 2018 (weights v0.1)"
+_DISTS = "Ding, Ma, Wang, Simoncelli, IEEE TPAMI 2022"
+
+#: All baseline metrics by name, in the order of the manual.
+BASELINES: dict[str, Baseline] = {
+    "psnr": Baseline("PSNR", 1, "peak signal-to-noise ratio over all RGB values"),
+    "psnr_y": Baseline("PSNR (luma)", 1, "peak signal-to-noise ratio of 8-bit luma"),
+    "ssim": Baseline("SSIM", 1, f"{_SSIM}; ssim_index.m", 11),
+    "ssim_downsampled": Baseline("SSIM (downsampled)", 1, f"{_SSIM}; ssim.m", 11),
+    # Four halvings must leave one 11x11 window, which is what the authors' code demands too.
+    "ms_ssim": Baseline("MS-SSIM", 1, "Wang, Simoncelli, Bovik, Asilomar 2003", 176),
+    "fsim": Baseline("FSIM", 1, "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011", 8),
+    "fsimc": Baseline("FSIMc", 1, "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011", 8),
+    "gmsd": Baseline("GMSD", -1, "Xue, Zhang, Mou, Bovik, IEEE TIP 2014", 8),
+    "vsi": Baseline("VSI", 1, "Zhang, Shen, Li, IEEE TIP 2014", 8),
+    "haarpsi": Baseline(
+        "HaarPSI", 1, "Reisenhofer, Bosse, Kutyniok, Wiegand, Signal Processing 2018", 16
+    ),
+    "mdsi": Baseline("MDSI", -1, "Nafchi, Shahkolaei, Hedjam, Cheriet, IEEE Access 2016", 8),
+    "vifp": Baseline("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", 41),
+    "lpips_alex": Baseline("LPIPS (AlexNet)", -1, _LPIPS, 64, "alexnet"),
+    "lpips_vgg": Baseline("LPIPS (VGG-16)", -1, _LPIPS, 16, "vgg16"),
+    "lpips_squeeze": Baseline("LPIPS (SqueezeNet)", -1, _LPIPS, 32, "squeezenet1_1"),
+    "dists": Baseline("DISTS", -1, f"{_DISTS}; native size", 16, "vgg16"),
+    "dists_256": Baseline("DISTS (256)", -1, f"{_DISTS}; short side 256", 16, "vgg16"),
+}
+
+
+def check_baseline(name: str) -> Baseline:
+    """Return the metric of that name.
+
+    Raises
+    ------
+    UserError
+        Naming the unknown one, the closest known one, and all of them.
+    """
+    if name not in BASELINES:
+        raise UserError(
+            f"baselines: unknown name {name!r}{suggest(name, tuple(BASELINES))}; "
+            f"allowed: {', '.join(BASELINES)}"
+        )
+    return BASELINES[name]
+
+
+def trunks(names: Sequence[str]) -> list[str]:
+    """Return the torchvision architectures whose weights the named metrics read, each once."""
+    found = [check_baseline(name).trunk for name in names]
+    return sorted({trunk for trunk in found if trunk})

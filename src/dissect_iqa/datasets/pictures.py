@@ -1,0 +1,187 @@
+"""Decode, measure, hash and compare the pictures of a data set, in parallel, a few at a time."""
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+#: Pictures a task handles; bounds what waits in queues.
+_TASK_SIZE = 64
+#: Fewer bytes of pictures than this aren't worth starting worker processes.
+_SERIAL_BELOW = 200_000_000
+
+
+@dataclass
+class Inspection:
+    """What was found in the pictures of one reference.
+
+    Attributes
+    ----------
+    pictures : list of tuple
+        (file, sha256 of its bytes, width, height) of each picture that decodes.
+    identical : list of int
+        Rows whose distorted picture equals its reference in every pixel.
+    problems : list of str
+        One line for each picture that can't be used.
+    """
+
+    pictures: list[tuple[str, str, int, int]] = field(default_factory=list)
+    identical: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def available_cpus() -> int:
+    """Return the number of CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def inspect_pairs(pairs: pd.DataFrame, root: Path, workers: int | None = None) -> Inspection:
+    """Decode every picture of a table of pairs once, and compare each pair.
+
+    At no time does a worker hold more than two pictures, nor a queue more than a few hundred
+    file names, so memory doesn't grow with the data set.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        With `reference_file` and `distorted_file`, relative to `root`; the index numbers rows.
+    root : Path
+        The folder of the pictures.
+    workers : int, optional
+        Processes; default: the CPUs this process may use.
+
+    Returns
+    -------
+    Inspection
+        Of all pictures, in the order of their file names.
+    """
+    tasks = list(_tasks(pairs))
+    small = _total_size(root, pairs["distorted_file"]) < _SERIAL_BELOW
+    jobs = 1 if small else (workers or available_cpus())
+    total = Inspection()
+    # loky's workers don't run the calling script again, as multiprocessing's spawn would.
+    parallel = joblib.Parallel(
+        n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs"
+    )
+    results = parallel(joblib.delayed(_inspect)(root, *task) for task in tasks)
+    with tqdm(total=len(pairs), desc="checking pairs", unit="pair", disable=None) as bar:
+        for (_, rows), result in zip(tasks, results, strict=True):
+            total.pictures += result.pictures
+            total.identical += result.identical
+            total.problems += result.problems
+            bar.update(len(rows))
+    total.pictures = sorted(set(total.pictures))
+    total.identical.sort()
+    total.problems = sorted(set(total.problems))
+    return total
+
+
+def _total_size(root: Path, files: Iterable[str]) -> int:
+    """Return the bytes of some files; one that can't be read is reported later, by name."""
+    total = 0
+    for file in files:
+        with contextlib.suppress(OSError):
+            total += (root / file).stat().st_size
+    return total
+
+
+def _tasks(pairs: pd.DataFrame) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """Yield (reference, rows) with at most `_TASK_SIZE` rows each."""
+    for reference, group in pairs.groupby("reference_file", sort=False):
+        rows = list(zip(group.index.tolist(), group["distorted_file"], strict=True))
+        for start in range(0, len(rows), _TASK_SIZE):
+            yield str(reference), rows[start : start + _TASK_SIZE]
+
+
+def _inspect(root: Path, reference: str, rows: Iterable[tuple[int, str]]) -> Inspection:
+    """Check one reference and some of its distorted pictures; runs in a worker."""
+    found = Inspection()
+    expected = _decode(root, reference, found)
+    for row, file in rows:
+        pixels = _decode(root, file, found)
+        if pixels is None or expected is None:
+            continue
+        if pixels.shape != expected.shape:
+            found.problems.append(
+                f"{file}: {pixels.shape[1]}x{pixels.shape[0]} pixels, but its reference "
+                f"{reference} has {expected.shape[1]}x{expected.shape[0]}"
+            )
+        elif np.array_equal(pixels, expected):
+            found.identical.append(row)
+    return found
+
+
+def _decode(root: Path, file: str, found: Inspection) -> np.ndarray | None:
+    """Return a picture as (height, width, 3) uint8, noting its facts or its fault in `found`."""
+    try:
+        data = (root / file).read_bytes()
+        pixels = decode_picture(data)
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders fail in many ways, and each means the same here
+        found.problems.append(f"{file}: {error or type(error).__name__}")
+        return None
+    height, width = pixels.shape[:2]
+    found.pictures.append((file, hashlib.sha256(data).hexdigest(), width, height))
+    return pixels
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Decode an 8-bit grey or colour picture.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB, 0..255.
+
+    Raises
+    ------
+    ValueError
+        If the picture has more than one frame, more than 8 bits or real transparency.
+    Exception
+        Whatever Pillow raises for a damaged file.
+    """
+    with Image.open(io.BytesIO(data)) as picture:
+        if getattr(picture, "n_frames", 1) > 1:
+            raise ValueError("has several frames")
+        picture.load()
+        if picture.mode not in ("1", "L", "P", "RGB", "LA", "RGBA"):
+            raise ValueError(f"is of mode {picture.mode}; only 8-bit grey and RGB are supported")
+        if picture.mode in ("LA", "RGBA") and picture.getchannel("A").getextrema()[0] < 255:
+            raise ValueError("is partly transparent; blend it with a background first")
+        return np.asarray(picture.convert("RGB"))
+
+
+def hash_files(files: list[Path], workers: int | None = None) -> Iterator[str | OSError]:
+    """Yield the sha256 of each file, in order, or the error that reading it gave."""
+    parallel = joblib.Parallel(
+        n_jobs=workers or available_cpus(),
+        prefer="threads",  # hashing leaves Python's lock
+        return_as="generator",
+        pre_dispatch="4*n_jobs",
+    )
+    yield from parallel(joblib.delayed(_hash)(file) for file in files)
+
+
+def _hash(file: Path) -> str | OSError:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return error
