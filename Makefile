@@ -1,0 +1,47 @@
+# Two commands:  make demo   runs the demo study;   make test   runs the test suite.
+# Both set up .venv from requirements.lock first, once.
+
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check install lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+demo: $(READY)
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+install: $(READY)
+
+# Everything CI looks at besides the tests.
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+# uv is unpacked beside the project: some systems have pip but neither venv nor a writable Python.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, found {v.major}.{v.minor}. Name another one: make PYTHON=python3.12 ...")'
+	@echo "Setting up .venv (about 6 GB on disk; once)"
+	awk '/^[^ ]/ {wanted = /^uv==/} wanted' requirements.lock > .uv.lock
+	$(PYTHON) -m pip install --quiet --require-hashes --no-deps --upgrade --target .tools --requirement .uv.lock
+	rm .uv.lock
+	PATH="$(CURDIR)/.tools/bin:$$PATH" uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
+	.tools/bin/uv pip sync --require-hashes --python $(BIN)/python requirements.lock
+	.tools/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+# Renew the lock file (maintainers): exact versions and hashes, no addresses.
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv .tools

@@ -1,0 +1,69 @@
+"""Write a figure as PDF, SVG and PNG, the same bytes for the same figure."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.figures.style import look
+from dissect_iqa.provenance import atomic_path, fingerprint
+
+
+def save(
+    figure: Figure,
+    stem: Path | str,
+    settings: FigureSettings | None = None,
+    title: str = "",
+    notice: str = "",
+    spec: str | None = None,
+) -> list[Path]:
+    """Write a figure in every format of the settings; no dates, so that equal figures are equal.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to write.
+    stem : path
+        The files' path without its suffix.
+    settings : FigureSettings, optional
+        Formats and dots per inch.
+    title, notice : str
+        Kept in the files' metadata: a notice about the scores travels with a copied file.
+    spec : str, optional
+        Canonical JSON the figure was made from; its sha256 is kept in the metadata.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    settings = settings or FigureSettings()
+    mark = f"fingerprint {fingerprint(spec)}" if spec else ""
+    metadata = {
+        "pdf": {
+            "CreationDate": None,
+            "ModDate": None,
+            "Title": title or None,
+            "Subject": notice or None,
+            "Keywords": mark or None,
+            "Creator": "dissect-iqa",
+        },
+        "svg": {
+            "Date": None,
+            "Title": title or None,
+            "Description": notice or None,
+            "Keywords": [mark] if mark else None,
+            "Creator": "dissect-iqa",
+        },
+        "png": {"Software": "dissect-iqa", "Title": title, "Description": notice, "Source": mark},
+    }
+    files = []
+    with look(settings):
+        for suffix in settings.formats:
+            # not with_suffix: a stem such as "depth.v2" would lose its end
+            path = Path(f"{stem}.{suffix}")
+            facts = {key: value for key, value in metadata[suffix].items() if value != ""}
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, format=suffix, dpi=settings.png_dpi, metadata=facts)
+            files.append(path)
+    return files

@@ -1,0 +1,237 @@
+"""From the collected correlations to what a figure shows: pure tables, no plotting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.validation import suggest
+
+#: The `model` of the rows that hold how high any predictor can score.
+CEILING = "noise_ceiling"
+CORRELATION_COLUMNS = (
+    "dataset model layer depth distance subset statistic value low high n".split()
+)
+MODEL_COLUMNS = ("id", "architecture", "weights", "function", "family", "environment")
+
+Label = str | None | Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class View:
+    """What one data set's figures are drawn from.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the data set.
+    label : str or None
+        A notice that must accompany every number, such as where transferred scores come from.
+    models : DataFrame
+        Indexed by id, in the model table's order; only models that have rows.
+    layers : DataFrame
+        Rows of the networks over the whole data set, one a model, layer and distance; finite.
+    baselines : DataFrame
+        Rows of the classic metrics, highest first; finite.
+    nested : DataFrame
+        One row a model and distance: the correlation with the layer chosen on other references.
+    by_type : DataFrame
+        Rows per distortion type, of networks and baselines, with the type in `subset`.
+    ceiling : float or None
+        The highest correlation that the scores' own noise allows.
+    distance : str
+        The distance of the figures that show only one.
+    rule : str
+        How that distance was chosen, as a sentence.
+    missing : tuple of str
+        Models and baselines without a single finite correlation.
+    pairs : int
+        Number of pairs behind the correlations.
+    """
+
+    dataset: str
+    label: str | None
+    models: pd.DataFrame
+    layers: pd.DataFrame
+    baselines: pd.DataFrame
+    nested: pd.DataFrame
+    by_type: pd.DataFrame
+    ceiling: float | None
+    distance: str
+    rule: str
+    missing: tuple[str, ...]
+    pairs: int
+
+    @cached_property
+    def distances(self) -> list[str]:
+        """Names of the distances, in the order of the table."""
+        return list(dict.fromkeys(self.layers["distance"]))
+
+    def at(self, distance: str) -> pd.DataFrame:
+        """Return the networks' rows of one distance, ordered by model and depth."""
+        rows = self.layers[self.layers["distance"] == distance]
+        order = rows["model"].map({name: i for i, name in enumerate(self.models.index)})
+        return rows.assign(_order=order).sort_values(["_order", "depth"], kind="stable")
+
+    def best(self, distance: str) -> pd.DataFrame:
+        """Return the best layer of every model under one distance, the highest first.
+
+        Of layers that tie, the shallowest is taken.
+        """
+        rows = self.at(distance)
+        chosen = rows.loc[rows.groupby("model")["value"].idxmax()]
+        return chosen.sort_values(["value", "model"], ascending=[False, True], kind="stable")
+
+    def untrained(self, model: str) -> bool:
+        """Tell whether a model's weights come from a random seed."""
+        return str(self.models.loc[model, "weights"]).startswith("seed:")
+
+
+def views(
+    correlations: pd.DataFrame, models: pd.DataFrame, label: Label, settings: FigureSettings
+) -> list[View]:
+    """Return what to draw for each data set, in the order of the table.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        The collected correlations: `CORRELATION_COLUMNS`, one row an observation.
+    models : DataFrame
+        The models' descriptions: at least `MODEL_COLUMNS`, one row a model.
+    label : str, None or mapping of data set to str or None
+        Notice for every data set, or for each.
+    settings : FigureSettings
+        Chooses statistic and distance.
+
+    Raises
+    ------
+    UserError
+        If a column is missing, a model isn't described, or the chosen distance or statistic was
+        not computed.
+    """
+    _require(correlations, CORRELATION_COLUMNS, "the correlations")
+    _require(models, MODEL_COLUMNS, "the model table")
+    models = models.set_index("id", drop=False)
+    return [
+        _view(
+            str(dataset),
+            rows,
+            models,
+            label.get(str(dataset)) if isinstance(label, Mapping) else label,
+            settings,
+        )
+        for dataset, rows in correlations.groupby("dataset", sort=False)
+    ]
+
+
+def _require(frame: pd.DataFrame, columns: tuple[str, ...] | list[str], what: str) -> None:
+    lacking = [column for column in columns if column not in frame.columns]
+    if lacking:
+        raise UserError(
+            f"{what}: column {lacking[0]!r} is missing; found {', '.join(map(str, frame.columns))}"
+        )
+
+
+def _view(
+    dataset: str,
+    rows: pd.DataFrame,
+    models: pd.DataFrame,
+    label: str | None,
+    settings: FigureSettings,
+) -> View:
+    rows = rows.assign(
+        layer=rows["layer"].fillna(""),
+        # an infinite correlation does not exist; treat it as the missing number it is
+        value=rows["value"].astype(float).where(np.isfinite(rows["value"].astype(float))),
+    )
+    ours = rows[rows["statistic"] == settings.statistic]
+    if rows.empty or ours.empty:
+        computed = ", ".join(sorted(rows["statistic"].unique())) or "none"
+        raise UserError(
+            f"figures.statistic: {settings.statistic!r} was not computed for data set "
+            f"{dataset!r}; computed: {computed}"
+        )
+    is_ceiling = ours["model"] == CEILING
+    is_baseline = (ours["layer"] == "") & ours["depth"].isna() & ~is_ceiling
+    is_network = ~is_baseline & ~is_ceiling
+    _described(ours.loc[is_network, "model"], models, dataset)
+    whole = ours["subset"] == "all"
+    layers, baselines = ours[is_network & whole], ours[is_baseline & whole]
+    finite_layers = layers[layers["value"].notna()].reset_index(drop=True)
+    finite_baselines = baselines[baselines["value"].notna()]
+    seen = [*layers["model"].unique(), *baselines["model"].unique()]
+    drawn = {*finite_layers["model"], *finite_baselines["model"]}
+    distance, rule = _choose_distance(finite_layers, settings)
+    nested = rows[(rows["statistic"] == f"{settings.statistic}_nested") & (rows["subset"] == "all")]
+    ceiling = ours.loc[is_ceiling & whole, "value"].dropna()
+    by_type = ours[ours["subset"].str.startswith("type:") & ~is_ceiling]
+    return View(
+        dataset=dataset,
+        label=label or None,
+        models=models[models["id"].isin(finite_layers["model"])],
+        layers=finite_layers,
+        baselines=finite_baselines.sort_values(
+            ["value", "model"], ascending=[False, True]
+        ).reset_index(drop=True),
+        nested=nested[nested["value"].notna()].reset_index(drop=True),
+        by_type=by_type.assign(subset=by_type["subset"].str.removeprefix("type:")),
+        ceiling=float(ceiling.iloc[0]) if len(ceiling) else None,
+        distance=distance,
+        rule=rule,
+        missing=tuple(name for name in seen if name not in drawn),
+        pairs=int(pd.concat([layers["n"], baselines["n"]]).max()) if seen else 0,
+    )
+
+
+def _described(ids: pd.Series, models: pd.DataFrame, dataset: str) -> None:
+    for name in ids.unique():
+        if name not in models.index:
+            raise UserError(
+                f"the correlations of data set {dataset!r} hold model {name!r}, which the model "
+                f"table doesn't describe{suggest(name, list(models.index))}"
+            )
+
+
+def _choose_distance(layers: pd.DataFrame, settings: FigureSettings) -> tuple[str, str]:
+    names = list(dict.fromkeys(layers["distance"]))
+    if settings.distance != "auto":
+        if names and settings.distance not in names:
+            raise UserError(
+                f"figures.distance: {settings.distance!r} was not computed"
+                f"{suggest(settings.distance, names)}; computed: {', '.join(names)}"
+            )
+        return settings.distance, "Distance: {distance} (chosen in the configuration)."
+    if not names:
+        return "", ""
+    best = layers.groupby(["distance", "model"])["value"].max().groupby("distance").median()
+    chosen = best.reindex(names).idxmax()
+    if len(names) == 1:
+        return chosen, "Distance: {distance} (the only one computed)."
+    return chosen, (
+        "Distance: {distance}, the same for all models: of "
+        f"{len(names)} the one with the highest median of the models’ best-layer values."
+    )
+
+
+def twins(view: View) -> dict[str, tuple[list[str], list[str]]]:
+    """Return, for each architecture that has both, its trained and its untrained models."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for architecture, rows in view.models.groupby("architecture", sort=False):
+        ids = list(rows.index)
+        untrained = [name for name in ids if view.untrained(name)]
+        trained = [name for name in ids if name not in untrained]
+        if trained and untrained:
+            found[str(architecture)] = (trained, untrained)
+    return found
+
+
+def function_group(function: str) -> str:
+    """Return a function without its particulars: ``self-supervised: jigsaw`` is self-supervised.
+
+    Whatever follows a colon or an opening bracket is a particular.
+    """
+    return str(function).split(":")[0].split("(")[0].strip() or "not stated"

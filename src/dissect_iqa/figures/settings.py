@@ -1,0 +1,56 @@
+"""What a user may choose about the figures; free of plotting libraries, so that it loads fast."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+#: Correlations that can be drawn, with the words that stand on the axis.
+STATISTICS = {
+    "srcc": "Spearman correlation (SRCC)",
+    "plcc": "Pearson correlation (PLCC)",
+    "krcc": "Kendall correlation (KRCC)",
+    "plcc4": "Pearson correlation after 4-parameter logistic (PLCC)",
+    "plcc5": "Pearson correlation after 5-parameter logistic (PLCC)",
+}
+
+
+class FigureSettings(BaseModel):
+    """How the figures look and what they show; no number of the study depends on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    statistic: Literal["srcc", "plcc", "krcc", "plcc4", "plcc5"] = Field(
+        "srcc", description="The correlation that is drawn."
+    )
+    distance: str = Field(
+        "auto",
+        min_length=1,
+        description="The distance of the figures that show only one, the same for all models: a "
+        "distance's name, or 'auto' for the one with the highest median, over the models, of the "
+        "best layer's correlation.",
+    )
+    facet: Literal["auto", "function", "family", "environment"] = Field(
+        "auto",
+        description="What the panels of the depth figure stand for: 'auto' draws one panel a "
+        "distance while a panel can hold all models, and else groups the models by function.",
+    )
+    intervals: bool = Field(True, description="Draw the bootstrap intervals.")
+    formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(
+        ("pdf", "svg", "png"), min_length=1, description="The files to write."
+    )
+    palette: Literal["colorblind", "grey"] = Field(
+        "colorblind", description="Colours that the colour-blind can tell apart, or greys for print."
+    )
+    context: Literal["paper", "talk"] = Field(
+        "paper", description="'paper': 7 to 9 points on 190 mm; 'talk': all text 1.5 times as large."
+    )
+    png_dpi: Annotated[int, Field(ge=50, le=1200)] = Field(
+        200, description="Dots per inch of the PNG files."
+    )
+
+    @field_validator("formats")
+    @classmethod
+    def _each_once(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(formats)) < len(formats):
+            raise ValueError("a format appears twice")
+        return formats
