@@ -15,6 +15,7 @@ def plot_depth(
     label: Label,
     output_stem: Path | str,
     *,
+    comparisons: Any = None,
     spec: str | None = None,
     **style: Any,
 ) -> None:
@@ -31,6 +32,8 @@ def plot_depth(
         Notice that is drawn in the figure, such as where transferred scores come from.
     output_stem : path
         The files' path without suffix.
+    comparisons : ignored
+        Taken so that all figures can be called alike.
     spec : str, optional
         Canonical JSON the figure was made from; its sha256 goes into the files' metadata.
     **style
@@ -53,6 +56,7 @@ def plot_ranking(
     label: Label,
     output_stem: Path | str,
     *,
+    comparisons: Any = None,
     spec: str | None = None,
     **style: Any,
 ) -> None:
@@ -69,6 +73,7 @@ def plot_training(
     label: Label,
     output_stem: Path | str,
     *,
+    comparisons: Any = None,
     spec: str | None = None,
     **style: Any,
 ) -> None:
@@ -85,6 +90,7 @@ def plot_types(
     label: Label,
     output_stem: Path | str,
     *,
+    comparisons: Any = None,
     spec: str | None = None,
     **style: Any,
 ) -> None:

@@ -11,14 +11,14 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
-from dissect_iqa.figures.select import Label, View, function_group, views
+from dissect_iqa.figures.select import Label, View, function_group, twins, views
 from dissect_iqa.figures.settings import FigureSettings
 
 #: As many models as one panel can hold and a reader can tell apart.
 MOST_IN_A_PANEL = 8
 #: As many lines as can be labelled beside a facet, next to the baselines.
 MOST_IN_A_FACET = 6
-PANEL_HEIGHT = 44.0
+PANEL_HEIGHT, FACET_HEIGHT = 44.0, 40.0
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,9 @@ def draw_depth(
 
 
 def line_styles(view: View, ids: Sequence[str], settings: FigureSettings) -> dict[str, LineStyle]:
-    """Give each model its colour and marker; an untrained model is its twin's, dashed."""
-    leaders: dict[str, str] = {}
-    for name in ids:
-        architecture = str(view.models.loc[name, "architecture"])
-        if not view.untrained(name):
-            leaders.setdefault(architecture, name)
-    keys = {}
-    for name in ids:
-        twin = leaders.get(str(view.models.loc[name, "architecture"]))
-        keys[name] = twin if view.untrained(name) and twin else name
+    """Give each model its colour and marker; an untrained model is its first twin's, dashed."""
+    leaders = {name: group.trained[0] for group in twins(view) for name in group.untrained}
+    keys = {name: leaders.get(name, name) for name in ids}
     order = list(dict.fromkeys(keys.values()))
     palette = dict(zip(order, style.colours(len(order), settings), strict=True))
     return {
@@ -203,7 +196,7 @@ def _height(view: View, settings: FigureSettings) -> float:
     if _by_distance(view, settings):
         entries = int(np.ceil((len(view.models) + 1) / 4))
         return PANEL_HEIGHT * _grid(len(view.distances), 3)[0] + 4.0 + 4.0 * entries
-    return PANEL_HEIGHT * _grid(len(facets(view, _factor(settings))), 2)[0] + 4.0
+    return FACET_HEIGHT * _grid(len(facets(view, _factor(settings))), 2)[0] + 4.0
 
 
 def _grid(count: int, columns: int) -> tuple[int, int]:
@@ -222,8 +215,8 @@ def _notes(view: View, settings: FigureSettings) -> list[str]:
     notes.append("Marker: best layer.")
     if any(view.untrained(name) for name in view.models.index):
         notes.append("Dashed, open marker: untrained.")
-    if settings.intervals and view.layers["low"].notna().any():
-        notes.append("Bands: bootstrap intervals over references.")
+    if settings.intervals:
+        notes += style.interval_note(view, "Bands")
     if len(view.baselines):
         notes.append("Dotted: classic metrics.")
     return notes
@@ -262,7 +255,9 @@ def _draw_distances(body: FigureBase, view: View, settings: FigureSettings) -> N
         axes.set_title(style.display(distance))
         if i % columns == columns - 1 or i == len(panels) - 1:
             style.label_lines(axes, labels, PANEL_HEIGHT - 10, style.small(settings) - 0.5)
-    _axis_labels(body, settings)
+    for axes in panels[-columns:]:
+        axes.set_xlabel("Relative depth")
+    body.supylabel(style.statistic_label(view), fontsize="medium")
     handles = [_handle(name, look) for name, look in looks.items()]
     body.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
 
@@ -272,7 +267,8 @@ def _draw_facets(body: FigureBase, view: View, settings: FigureSettings) -> None
     rows = view.at(view.distance)
     shown = rows[rows["model"].isin([name for _, ids in groups for name in ids])]
     limits = correlation_limits(view, shown, False)
-    for axes, (title, ids) in zip(_panels(body, len(groups), 2), groups, strict=True):
+    panels = _panels(body, len(groups), 2)
+    for axes, (title, ids) in zip(panels, groups, strict=True):
         for name, line in _with_depth(rows[~rows["model"].isin(ids)]).groupby("model"):
             axes.plot(line["depth"], line["value"], color=style.CONTEXT, linewidth=0.5, zorder=1)
         looks = line_styles(view, ids, settings)
@@ -284,13 +280,10 @@ def _draw_facets(body: FigureBase, view: View, settings: FigureSettings) -> None
                 labels.append((float(line["value"].iloc[-1]), name, look.colour))
         finish_depth_axes(axes, limits)
         axes.set_title(title)
-        style.label_lines(axes, labels, PANEL_HEIGHT - 10, style.small(settings) - 0.5)
-    _axis_labels(body, settings)
-
-
-def _axis_labels(body: FigureBase, settings: FigureSettings) -> None:
-    body.supxlabel("Relative depth", fontsize="medium")
-    body.supylabel(style.statistic_label(settings), fontsize="medium")
+        style.label_lines(axes, labels, FACET_HEIGHT - 8, style.small(settings) - 0.5)
+    for axes in panels[-2:]:
+        axes.set_xlabel("Relative depth")
+    body.supylabel(style.statistic_label(view), fontsize="medium")
 
 
 def _handle(name: str, look: LineStyle) -> Line2D:

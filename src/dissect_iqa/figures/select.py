@@ -13,6 +13,8 @@ from dissect_iqa.validation import suggest
 
 #: The `model` of the rows that hold how high any predictor can score.
 CEILING = "noise_ceiling"
+#: What stands for a correlation where people chose between two pictures instead of rating them.
+AGREEMENT = "agreement"
 CORRELATION_COLUMNS = (
     "dataset model layer depth distance subset statistic value low high n".split()
 )
@@ -31,6 +33,8 @@ class View:
         Name of the data set.
     label : str or None
         A notice that must accompany every number, such as where transferred scores come from.
+    statistic : str
+        What `value` is: the chosen correlation, or ``agreement`` for triplets.
     models : DataFrame
         Indexed by id, in the model table's order; only models that have rows.
     layers : DataFrame
@@ -49,12 +53,13 @@ class View:
         How that distance was chosen, as a sentence.
     missing : tuple of str
         Models and baselines without a single finite correlation.
-    pairs : int
-        Number of pairs behind the correlations.
+    pairs, references : int
+        Number of pairs, and of references, behind the correlations; 0 if it isn't recorded.
     """
 
     dataset: str
     label: str | None
+    statistic: str
     models: pd.DataFrame
     layers: pd.DataFrame
     baselines: pd.DataFrame
@@ -65,6 +70,7 @@ class View:
     rule: str
     missing: tuple[str, ...]
     pairs: int
+    references: int
 
     @cached_property
     def distances(self) -> list[str]:
@@ -148,13 +154,8 @@ def _view(
         # an infinite correlation does not exist; treat it as the missing number it is
         value=rows["value"].astype(float).where(np.isfinite(rows["value"].astype(float))),
     )
-    ours = rows[rows["statistic"] == settings.statistic]
-    if rows.empty or ours.empty:
-        computed = ", ".join(sorted(rows["statistic"].unique())) or "none"
-        raise UserError(
-            f"figures.statistic: {settings.statistic!r} was not computed for data set "
-            f"{dataset!r}; computed: {computed}"
-        )
+    statistic = _statistic(rows, dataset, settings)
+    ours = rows[rows["statistic"] == statistic]
     is_ceiling = ours["model"] == CEILING
     is_baseline = (ours["layer"] == "") & ours["depth"].isna() & ~is_ceiling
     is_network = ~is_baseline & ~is_ceiling
@@ -166,12 +167,13 @@ def _view(
     seen = [*layers["model"].unique(), *baselines["model"].unique()]
     drawn = {*finite_layers["model"], *finite_baselines["model"]}
     distance, rule = _choose_distance(finite_layers, settings)
-    nested = rows[(rows["statistic"] == f"{settings.statistic}_nested") & (rows["subset"] == "all")]
+    nested = rows[(rows["statistic"] == f"{statistic}_nested") & (rows["subset"] == "all")]
     ceiling = ours.loc[is_ceiling & whole, "value"].dropna()
     by_type = ours[ours["subset"].str.startswith("type:") & ~is_ceiling]
     return View(
         dataset=dataset,
         label=label or None,
+        statistic=statistic,
         models=models[models["id"].isin(finite_layers["model"])],
         layers=finite_layers,
         baselines=finite_baselines.sort_values(
@@ -183,7 +185,24 @@ def _view(
         distance=distance,
         rule=rule,
         missing=tuple(name for name in seen if name not in drawn),
-        pairs=int(pd.concat([layers["n"], baselines["n"]]).max()) if seen else 0,
+        pairs=_largest(ours[whole], "n"),
+        references=_largest(ours[whole], "references"),
+    )
+
+
+def _largest(rows: pd.DataFrame, column: str) -> int:
+    numbers = rows[column].dropna() if column in rows else pd.Series(dtype=float)
+    return int(numbers.max()) if len(numbers) else 0
+
+
+def _statistic(rows: pd.DataFrame, dataset: str, settings: FigureSettings) -> str:
+    computed = sorted(rows["statistic"].unique())
+    for name in (settings.statistic, AGREEMENT):
+        if name in computed:
+            return name
+    raise UserError(
+        f"figures.statistic: {settings.statistic!r} was not computed for data set {dataset!r}; "
+        f"computed: {', '.join(computed)}"
     )
 
 
@@ -217,16 +236,47 @@ def _choose_distance(layers: pd.DataFrame, settings: FigureSettings) -> tuple[st
     )
 
 
-def twins(view: View) -> dict[str, tuple[list[str], list[str]]]:
-    """Return, for each architecture that has both, its trained and its untrained models."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
-    for architecture, rows in view.models.groupby("architecture", sort=False):
-        ids = list(rows.index)
-        untrained = [name for name in ids if view.untrained(name)]
-        trained = [name for name in ids if name not in untrained]
-        if trained and untrained:
-            found[str(architecture)] = (trained, untrained)
-    return found
+@dataclass(frozen=True)
+class Twins:
+    """Untrained networks and the trained ones that they are compared with.
+
+    Attributes
+    ----------
+    title : str
+        The architecture they share, or the family if the architecture isn't the same.
+    exact : bool
+        Whether it is the same architecture.
+    trained, untrained : tuple of str
+        Ids, in the model table's order.
+    """
+
+    title: str
+    exact: bool
+    trained: tuple[str, ...]
+    untrained: tuple[str, ...]
+
+
+def twins(view: View) -> list[Twins]:
+    """Pair untrained networks with trained ones of the same architecture, else the same family.
+
+    Options behind an architecture's name, such as ``head=none``, don't make another architecture.
+    An untrained network without either is left out.
+    """
+    table = view.models.assign(
+        untrained=[view.untrained(name) for name in view.models.index],
+        name=view.models["architecture"].astype(str).str.split().str[0],
+    )
+    found: dict[tuple[bool, str], list[str]] = {}
+    for row in table[table["untrained"]].itertuples():
+        exact = ((table["name"] == row.name) & ~table["untrained"]).any()
+        found.setdefault((bool(exact), row.name if exact else str(row.family)), []).append(row.id)
+    groups = []
+    for (exact, title), untrained in found.items():
+        same = table["name" if exact else "family"] == title
+        trained = tuple(table.index[same & ~table["untrained"]])
+        if trained:
+            groups.append(Twins(title, exact, trained, tuple(untrained)))
+    return groups
 
 
 def function_group(function: str) -> str:

@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-#: Correlations that can be drawn, with the words that stand on the axis.
+#: What can be drawn, with the words that stand on the axis; `agreement` is for triplets only.
 STATISTICS = {
     "srcc": "Spearman correlation (SRCC)",
     "plcc": "Pearson correlation (PLCC)",
     "krcc": "Kendall correlation (KRCC)",
     "plcc4": "Pearson correlation after 4-parameter logistic (PLCC)",
     "plcc5": "Pearson correlation after 5-parameter logistic (PLCC)",
+    "agreement": "Agreement with people’s choices",
 }
 
 
@@ -20,7 +21,8 @@ class FigureSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     statistic: Literal["srcc", "plcc", "krcc", "plcc4", "plcc5"] = Field(
-        "srcc", description="The correlation that is drawn."
+        "srcc",
+        description="The correlation that is drawn; on triplet data sets it is the agreement.",
     )
     distance: str = Field(
         "auto",

@@ -11,7 +11,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from dissect_iqa.figures.select import View
+from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.figures.select import AGREEMENT, View
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 
 MM = 1 / 25.4
@@ -27,28 +28,14 @@ NAMES = {
     "lpips_uniform": "LPIPS, uniform weights",
     "dists": "DISTS form",
     "mean_std": "mean and SD descriptor",
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "ssim_downsampled": "SSIM, downsampled",
-    "ms_ssim": "MS-SSIM",
-    "lpips_alex": "LPIPS (AlexNet)",
-    "lpips_vgg": "LPIPS (VGG)",
-    "lpips_squeeze": "LPIPS (SqueezeNet)",
-    "fsim": "FSIM",
-    "gmsd": "GMSD",
-    "vsi": "VSI",
-    "haarpsi": "HaarPSI",
-    "vif_p": "VIFp",
-    "vifp": "VIFp",
-    "mdsi": "MDSI",
 }
 
 
 def display(name: str, baseline: bool = False) -> str:
-    """Return how a distance or metric is written in print; an unknown name stays as it is."""
-    if baseline and name == "dists":
-        return "DISTS"
-    return NAMES.get(name, name)
+    """Return how a distance or a metric is written in print; an unknown name stays as it is."""
+    if baseline:
+        return BASELINES[name].title if name in BASELINES else name
+    return NAMES.get(name, name.replace("_", " "))
 
 
 @contextmanager
@@ -124,14 +111,22 @@ def colours(count: int, settings: FigureSettings) -> list[Any]:
     return [kept[i % len(kept)] for i in range(count)]
 
 
-def statistic_label(settings: FigureSettings) -> str:
-    """Return the words for the correlation's axis."""
-    return STATISTICS[settings.statistic]
+def statistic_label(view: View) -> str:
+    """Return the words for the axis of a view's values."""
+    return STATISTICS[view.statistic]
 
 
-def short_statistic(settings: FigureSettings) -> str:
-    """Return the correlation's abbreviation."""
-    return settings.statistic.rstrip("45").upper()
+def short_statistic(view: View) -> str:
+    """Return the abbreviation of a view's values."""
+    return view.statistic if view.statistic == AGREEMENT else view.statistic.rstrip("45").upper()
+
+
+def interval_note(view: View, what: str) -> list[str]:
+    """Return the sentence on intervals, if there are any."""
+    if not view.layers["low"].notna().any() and not view.baselines["low"].notna().any():
+        return []
+    few = f" ({view.references} references)" if view.references else ""
+    return [f"{what}: bootstrap intervals over references{few}."]
 
 
 Drawer = Callable[[FigureBase, View], None]
@@ -182,7 +177,7 @@ def compose(
 def _all_notes(view: View, notes: Sequence[str]) -> str:
     sentences = [*([view.label] if view.label else []), *notes]
     if view.missing:
-        sentences.append(f"No finite correlation: {', '.join(map(display, view.missing))}.")
+        sentences.append(f"No finite value: {', '.join(view.missing)}.")
     return " ".join(_sentence(text) for text in sentences if text)
 
 

@@ -1,0 +1,165 @@
+"""Each finding of the paper, with the evidence for or against it in this run."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from dissect_iqa.correlation.clusters import FEW_REFERENCES
+from dissect_iqa.errors import UserError
+from dissect_iqa.evidence import FAILS, HOLDS, OPEN
+from dissect_iqa.findings import CLAIMS, Run
+
+COLUMNS = [
+    *("dataset", "claim", "finding", "verdict", "effect_name", "effect", "low", "high", "p", "n"),
+    *("evidence", "why", "label"),
+]
+_COMPARISON_COLUMNS = ["dataset", "first", "second", "winner"]
+_MODEL_COLUMNS = ["id", "weights", "function", "architecture", "family", "environment", "top1"]
+
+
+def test_claims(
+    summary: pd.DataFrame,
+    models: pd.DataFrame,
+    comparisons: pd.DataFrame | None = None,
+    labels: Mapping[str, str | None] | None = None,
+) -> tuple[pd.DataFrame, str]:
+    """Test every finding of the paper's abstract on every data set of a run.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        What `dissect_iqa.correlation.summarise` returned.
+    models : DataFrame
+        `id, weights, function, architecture, family, environment, top1`, one row a model.
+    comparisons : DataFrame, optional
+        What `dissect_iqa.correlation.compare` returned, for all data sets. Without it,
+        differences count as significant where intervals don't overlap.
+    labels : mapping of str to str or None, optional
+        By data set, a notice that must accompany its results.
+
+    Returns
+    -------
+    claims : DataFrame
+        `COLUMNS`, one row a data set and finding; `verdict` is ``holds``, ``does not hold`` or
+        ``can't be told``, and `why` says why it can't.
+    text : str
+        The same to be read, in Markdown.
+
+    Raises
+    ------
+    UserError
+        If a column is missing or a model of the summary isn't described.
+    """
+    for name in _MODEL_COLUMNS:
+        if name not in models:
+            raise UserError(f"claims: the model table has no column {name!r}")
+    comparisons = pd.DataFrame(columns=_COMPARISON_COLUMNS) if comparisons is None else comparisons
+    labels = labels or {}
+    rows, heads = [], {}
+    for dataset, table in summary[summary["statistic"] == "srcc"].groupby("dataset", sort=False):
+        run, head = _run(str(dataset), table, models, comparisons)
+        label = labels.get(str(dataset)) or ""
+        heads[run.dataset] = f"{head} {label}".strip()
+        for claim in CLAIMS:
+            found = claim.check(run)
+            rows.append(
+                {
+                    "dataset": run.dataset, "claim": claim.name, "finding": claim.finding,
+                    **vars(found), "label": label,
+                }
+            )  # fmt: skip
+    claims = pd.DataFrame(rows, columns=COLUMNS)
+    return claims, _markdown(claims, heads)
+
+
+test_claims.__test__ = False  # not a test for pytest to collect
+
+
+def _run(
+    dataset: str, table: pd.DataFrame, models: pd.DataFrame, comparisons: pd.DataFrame
+) -> tuple[Run, str]:
+    """Arrange one data set's numbers, and say in a few words what they are."""
+    # a metric has one unnamed layer, a network's layers have names
+    is_metric = table["best_layer"].astype(object).fillna("").eq("")
+    metrics = table[is_metric].set_index("model")
+    networks = table[~is_metric & table["best"].notna()].copy()
+    # where only one layer was measured there was nothing to choose
+    for honest, best in (
+        ("honest", "best"), ("honest_low", "best_low"), ("honest_high", "best_high")
+    ):  # fmt: skip
+        networks[honest] = networks[honest].where(networks["honest"].notna(), networks[best])
+    described = models.set_index("id")
+    for name in networks["model"].unique():
+        if name not in described.index:
+            raise UserError(f"claims: model {name!r} is not in the model table")
+    distance = ""
+    if len(networks):
+        distance = networks.groupby("distance", sort=False)["honest"].median().idxmax()
+        networks = networks[networks["distance"] == distance]
+    networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
+    networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
+    untrained = networks["weights"].astype(str).str.startswith("seed:")
+    run = Run(
+        dataset=dataset,
+        models=networks[~untrained],
+        metrics=metrics[["best", "best_low", "best_high"]].set_axis(
+            ["value", "low", "high"], axis=1
+        ),
+        comparisons=comparisons[comparisons["dataset"] == dataset],
+    )
+    return run, _head(run, table, distance, int(untrained.sum()))
+
+
+def _head(run: Run, table: pd.DataFrame, distance: str, untrained: int) -> str:
+    references, pairs = int(table["references"].max()), int(table["n"].max())
+    head = (
+        f"{len(run.models)} trained configurations ({untrained} untrained controls are left out) "
+        f"and {len(run.metrics)} metrics on {pairs} pairs from {references} references"
+    )
+    if distance:
+        head += (
+            f"; SRCC of the layer chosen without the references it is judged on, distance "
+            f"{distance}, the same for all (highest median)"
+        )
+    head += "."
+    if references < FEW_REFERENCES:
+        head += f" Intervals from {references} references are a rough guide."
+    return head
+
+
+def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
+    counts = claims["verdict"].value_counts()
+    tally = ", ".join(f"{int(counts.get(name, 0))} {name}" for name in (HOLDS, FAILS, OPEN))
+    lines = ["# The paper's findings in this run", ""]
+    lines += [f"Verdicts: {tally}.", ""]
+    lines += [f"- **{dataset}**: {head}" for dataset, head in heads.items()]
+    lines += [
+        "",
+        "Models are what the verdicts count: an interval over models treats those of this run as a "
+        "sample of the models there could be, and says nothing about models unlike them.",
+    ]
+    for claim in CLAIMS:
+        rows = claims[claims["claim"] == claim.name]
+        verdicts = list(dict.fromkeys(rows["verdict"]))
+        verdict = verdicts[0] if len(verdicts) == 1 else "differs between data sets"
+        lines += ["", f"## {claim.finding} *{verdict.capitalize()}.*", ""]
+        for row in rows.itertuples():
+            prefix = f"On {row.dataset}, {row.verdict}: " if len(rows) > 1 else ""
+            lines.append(f"{prefix}{row.evidence}{_effect(row)}{_why(row)}")
+            lines.append("")
+        lines.pop()
+    return "\n".join(lines) + "\n"
+
+
+def _effect(row: tuple) -> str:
+    if not row.effect_name or not np.isfinite(row.effect):
+        return ""
+    text = f" Effect: {row.effect_name} {row.effect:.3f}"
+    if np.isfinite(row.low) and np.isfinite(row.high):
+        text += f", 95 % interval {row.low:.3f} to {row.high:.3f}"
+    return text + (f", p = {row.p:.2g}." if np.isfinite(row.p) else ".")
+
+
+def _why(row: tuple) -> str:
+    return f" It can't be told: {row.why}." if row.verdict == OPEN and row.why else ""

@@ -1,0 +1,114 @@
+"""The configuration of a study: one typed truth for the YAML file, its errors and its manual."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.distances import DISTANCES
+from dissect_iqa.errors import UserError
+from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.validation import explain, find_in_yaml, suggest
+
+
+class ExtractionSettings(BaseModel):
+    """How features are extracted; only `precision` and `keep_raw` can change a result."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="'auto' takes a CUDA device if there is one and says which; 'cuda' without a "
+        "CUDA device is an error; 'cpu'.",
+    )
+    batch_size: int = Field(
+        16, ge=1, description="Largest batch; halved by itself when memory runs out."
+    )
+    precision: Literal["float32", "tf32", "float16", "bfloat16"] = Field(
+        "float32", description="float32 is the reference; the others are faster on some GPUs."
+    )
+    keep_raw: tuple[str, ...] = Field(
+        (), description="Layers (names or wildcards) whose raw features are kept too, as float16."
+    )
+
+
+class Config(BaseModel):
+    """A whole study. Every field has a default except what is studied."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: tuple[str, ...] = Field(
+        min_length=1,
+        description="What to run from the model table: ids, set names (demo, paper, extended), "
+        "wildcards such as 'rn50_*', or 'timm:<pattern>'.",
+    )
+    datasets: tuple[str, ...] = Field(
+        min_length=1, description="Names of entries of the data set table."
+    )
+    models_table: Path = Field(Path("config/models.tsv"), description="One line a model.")
+    datasets_table: Path = Field(Path("config/datasets.yaml"), description="One entry a data set.")
+    comparisons: Path = Field(
+        Path("config/comparisons.yaml"),
+        description="Which models belong together, and which factor varies among them.",
+    )
+    distances: tuple[str, ...] = Field(
+        tuple(DISTANCES), min_length=1, description=f"Any of: {', '.join(DISTANCES)}."
+    )
+    baselines: tuple[str, ...] = Field(
+        ("psnr", "ssim", "ssim_downsampled", "ms_ssim"),
+        description=f"Any of: {', '.join(BASELINES)}.",
+    )
+    offline: bool = Field(
+        False, description="Never touch the network; say which file is missing instead."
+    )
+    extraction: ExtractionSettings = ExtractionSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    figures: FigureSettings = FigureSettings()
+
+    @field_validator("distances")
+    @classmethod
+    def _known_distances(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _known(names, tuple(DISTANCES))
+
+    @field_validator("baselines")
+    @classmethod
+    def _known_baselines(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _known(names, tuple(BASELINES))
+
+
+def _known(names: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in allowed:
+            raise ValueError(
+                f"unknown name {name!r}{suggest(name, allowed)}; allowed: {', '.join(allowed)}"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError("a name appears twice")
+    return names
+
+
+def parse_config(values: dict[str, Any], files: Sequence[Path | str] = ()) -> Config:
+    """Validate a configuration.
+
+    Parameters
+    ----------
+    values : dict
+        What the YAML files and the command line gave.
+    files : sequence of path
+        The YAML files, first the one that wins; only to tell the line of an error.
+
+    Raises
+    ------
+    UserError
+        Naming file, line, option, what was found and what is allowed.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UserError(
+            explain(error, Config, lambda location: find_in_yaml(files, location))
+        ) from error

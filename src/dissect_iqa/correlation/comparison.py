@@ -1,0 +1,231 @@
+"""Who beats whom: paired tests between models and metrics on one data set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from dissect_iqa.correlation import dependent, forms
+from dissect_iqa.correlation.best_layer import choose_honestly
+from dissect_iqa.correlation.bootstrap import Plan, interval, make_plan
+from dissect_iqa.correlation.clusters import Clusters, cap_infinite, check_pairs, read_columns
+from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.errors import UserError
+
+COLUMNS = [
+    *("dataset", "statistic", "first", "second", "value_first", "value_second"),
+    *("difference", "low", "high", "p", "p_holm", "winner"),
+    *("williams_t", "williams_p", "steiger_z", "steiger_p", "meng_z", "meng_p"),
+    *("n", "references"),
+]
+_FORMS = {"srcc": forms.spearman, "krcc": forms.kendall, "plcc": forms.pearson}
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One competitor: its statistic, resampled, and its values for the analytic tests."""
+
+    value: float
+    draws: np.ndarray
+    jackknife: np.ndarray
+    values: np.ndarray
+
+
+def compare(
+    candidates: Mapping[str, pd.DataFrame | np.ndarray],
+    pairs: pd.DataFrame,
+    settings: StatisticsSettings,
+    *,
+    dataset_name: str = "",
+    statistic: str = "srcc",
+    contests: Sequence[tuple[str, str]] | None = None,
+) -> pd.DataFrame:
+    """Test which of several predictors agrees better with the scores of one data set.
+
+    Parameters
+    ----------
+    candidates : mapping of str to DataFrame or ndarray
+        By name: a table of distances limited to one distance (`pair, layer, depth, distance,
+        value, sign`), or values, larger is better, in the order of `pairs`, shape (pairs,) or
+        (pairs, layers). Of several layers one is chosen honestly, without the references it is
+        judged on; see `best_layer.choose_honestly`.
+    pairs : DataFrame
+        The data set's pairs: `pair, reference, distortion, quality`.
+    settings : StatisticsSettings
+        Draws, seed, kind and level of the intervals.
+    dataset_name : str
+        Goes into the table.
+    statistic : {'srcc', 'krcc', 'plcc'}
+        What is compared.
+    contests : sequence of pairs of names, optional
+        Who meets whom; everyone meets everyone by default. The Holm correction is over these.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, one row a contest. `p` is that of the paired cluster bootstrap: the difference
+        over its standard error (from draws of references that both share, corrected for their
+        number) against Student's t with references - 1 degrees of freedom. `p_holm` is corrected
+        for the number of contests (Holm 1979); `winner` is who has the higher statistic where
+        `p_holm` is below 1 - level, else empty. Williams, Steiger and Meng ignore that pairs share
+        references: secondary.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, tables don't fit the pairs, or a table holds several distances.
+    """
+    check_pairs(pairs, dataset_name)
+    if statistic not in _FORMS:
+        raise UserError(f"statistic {statistic!r} can't be compared; one of {', '.join(_FORMS)}")
+    contests = list(combinations(candidates, 2)) if contests is None else list(contests)
+    for name in {name for contest in contests for name in contest}:
+        if name not in candidates:
+            raise UserError(f"comparison: unknown name {name!r}; known: {', '.join(candidates)}")
+    clusters = Clusters.of(pairs)
+    count = clusters.count
+    plan = make_plan(count, settings)
+    quality = pairs["quality"].to_numpy(np.float64)
+    block = forms.Pairs(clusters.codes, quality, count)
+    entries = {
+        name: _entry(_matrix(name, found, pairs, dataset_name), block, plan, statistic)
+        for name, found in candidates.items()
+    }
+    rows = [
+        {
+            "dataset": dataset_name, "statistic": statistic, "first": first, "second": second,
+            **_contest(entries[first], entries[second], quality, count, settings, statistic),
+            "n": len(pairs), "references": count,
+        }
+        for first, second in contests
+    ]  # fmt: skip
+    return _corrected(pd.DataFrame(rows, columns=COLUMNS), 1 - settings.level)
+
+
+def beats(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Return the matrix of who beats whom.
+
+    Parameters
+    ----------
+    comparisons : DataFrame
+        What `compare` returned.
+
+    Returns
+    -------
+    DataFrame
+        Names by names, most victories first: 1 where the row beats the column, -1 where it is
+        beaten, 0 where it can't be told, NaN where they didn't meet.
+    """
+    names = list(dict.fromkeys([*comparisons["first"], *comparisons["second"]]))
+    matrix = pd.DataFrame(np.nan, index=names, columns=names)
+    for row in comparisons.itertuples():
+        result = 0.0 if not row.winner else (1.0 if row.winner == row.first else -1.0)
+        matrix.loc[row.first, row.second], matrix.loc[row.second, row.first] = result, -result
+    order = matrix.eq(1).sum(axis=1).sort_values(ascending=False, kind="stable").index
+    return matrix.loc[order, order] + 0.0  # no negative zeros
+
+
+def _matrix(
+    name: str, found: pd.DataFrame | np.ndarray, pairs: pd.DataFrame, dataset: str
+) -> np.ndarray:
+    if isinstance(found, pd.DataFrame):
+        columns = read_columns(found, pairs, dataset=dataset, model=name)
+        distances = columns.keys["distance"].unique()
+        if len(distances) > 1:
+            raise UserError(
+                f"comparison: {name!r} has {len(distances)} distances ({', '.join(distances)}); "
+                "choose one"
+            )
+        order = columns.keys["depth"].argsort(kind="stable")
+        return columns.values[:, order]
+    values = np.asarray(found, dtype=np.float64)
+    values = values[:, None] if values.ndim == 1 else values
+    if values.shape[0] != len(pairs) or np.isnan(values).any():
+        raise UserError(
+            f"comparison: {name!r} must have one number for each of {len(pairs)} pairs, no NaN; "
+            f"found shape {values.shape}"
+        )
+    return values
+
+
+def _entry(values: np.ndarray, block: forms.Pairs, plan: Plan, statistic: str) -> _Entry:
+    if statistic == "plcc":
+        values = cap_infinite(values)
+    several = values.shape[1] > 1
+    weights = plan.weights if several else plan.weights[: plan.jackknife.stop]
+    results = _FORMS[statistic](block, values, weights)
+    parts = [results[part] for part in (plan.draws, plan.jackknife, plan.training, plan.testing)]
+    choice = choose_honestly(results[0], *parts) if several else None
+    if choice is not None:
+        return _Entry(choice.value, choice.draws, choice.jackknife, values[:, choice.naive])
+    best = int(np.nanargmax(results[0])) if np.isfinite(results[0]).any() else 0
+    return _Entry(float(results[0, best]), parts[0][:, best], parts[1][:, best], values[:, best])
+
+
+def _contest(
+    one: _Entry,
+    other: _Entry,
+    quality: np.ndarray,
+    references: int,
+    settings: StatisticsSettings,
+    statistic: str,
+) -> dict[str, float]:
+    difference = one.value - other.value
+    draws, jackknife = one.draws - other.draws, one.jackknife - other.jackknife
+    low, high = interval(
+        np.array([difference]), draws[:, None], jackknife[:, None], settings, references
+    )
+    row = {
+        "value_first": one.value, "value_second": other.value, "difference": difference,
+        "low": low[0], "high": high[0], "p": bootstrap_p(difference, draws, references),
+    }  # fmt: skip
+    r1, r2, r12 = _correlations(one.values, other.values, quality, statistic)
+    for name, test, letter in (
+        ("williams", dependent.williams, "t"),
+        ("steiger", dependent.steiger, "z"),
+        ("meng", dependent.meng, "z"),
+    ):
+        row[f"{name}_{letter}"], row[f"{name}_p"] = test(r1, r2, r12, len(quality))
+    return row
+
+
+def bootstrap_p(difference: float, draws: np.ndarray, references: int) -> float:
+    """Two-sided p of a difference from its draws over references; see `compare`.
+
+    A share of draws beyond zero can't be smaller than one over their number, which no correction
+    for a thousand contests survives; hence the standard error and Student's t.
+    """
+    draws = draws[np.isfinite(draws)]
+    if references < 2 or len(draws) < 2 or not np.isfinite(difference):
+        return np.nan
+    error = draws.std(ddof=1) * np.sqrt(references / (references - 1))
+    if error <= 1e-12:
+        return 1.0 if abs(difference) <= 1e-12 else 0.0
+    return float(2 * stats.t.sf(abs(difference) / error, references - 1))
+
+
+def _correlations(
+    x1: np.ndarray, x2: np.ndarray, y: np.ndarray, statistic: str
+) -> tuple[float, float, float]:
+    """Return r(x1, y), r(x2, y), r(x1, x2): of ranks, unless Pearson's correlation is compared."""
+    table = np.stack([x1, x2, y], axis=1)
+    if statistic != "plcc":
+        table = stats.rankdata(table, axis=0)
+    if (np.ptp(table, axis=0) == 0).any():
+        return np.nan, np.nan, np.nan
+    r = np.corrcoef(table, rowvar=False)
+    return float(r[0, 2]), float(r[1, 2]), float(r[0, 1])
+
+
+def _corrected(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    known = table["p"].notna().to_numpy()
+    if known.any():
+        table.loc[known, "p_holm"] = multipletests(table.loc[known, "p"], method="holm")[1]
+    significant = table["p_holm"].astype(float) < alpha
+    ahead = np.where(table["difference"] > 0, table["first"], table["second"])
+    table["winner"] = np.where(significant, ahead, "")
+    return table

@@ -1,0 +1,289 @@
+r"""Correlations of many resampled data sets at once, exactly, without resampling any pair.
+
+A draw takes each reference r with all its pairs :math:`m_r` times. Let :math:`s^x_{ij}` be the
+sign of :math:`x_i - x_j`. Then, whatever the multiplicities,
+
+- a pair's centred average rank is half of :math:`\sum_r m_r A^x_{ir}` with
+  :math:`A^x_{ir} = \sum_{j \in r} s^x_{ij}`, so that Spearman's numerator is a cubic form in m;
+- Kendall's numerator :math:`\sum_{ij} w_i w_j s^x_{ij} s^y_{ij}` is a quadratic form in m;
+- Pearson's sums are linear in m.
+
+The coefficients are counted once per column; a draw then costs a short dot product instead of a
+sort. Ties are treated as scipy does: average ranks, and tau-b. All counts are whole numbers that
+float64 holds exactly, so the results are those of computing on the resampled pairs, to rounding.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import rankdata
+
+#: With more references than this, sorting weights is cheaper than the cubic form.
+CUBIC_LIMIT = 100
+#: With more references than this, Kendall's quadratic form takes too much memory.
+KENDALL_LIMIT = 1500
+#: Numbers in the largest temporary array (float64: 64 MB).
+_BLOCK = 8_000_000
+
+
+class Pairs:
+    """One subset of the pairs, sorted by reference, with the scores' part of the forms.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (pairs,)
+        Reference of each pair, 0 .. references-1; a reference may have no pair here.
+    quality : ndarray, shape (pairs,)
+        Scores, larger is better.
+    references : int
+        Number of references.
+    """
+
+    def __init__(self, codes: np.ndarray, quality: np.ndarray, references: int):
+        self.order = np.argsort(codes, kind="stable")
+        self.codes = codes[self.order]
+        self.quality = np.asarray(quality, dtype=np.float64)[self.order]
+        self.references = references
+        self.sizes = np.bincount(self.codes, minlength=references)
+        self.ends = np.concatenate([[0], np.cumsum(self.sizes)])
+        # pairs of each reference by position, padded with a row of zeros behind the last pair
+        slots = np.arange(max(self.sizes.max(initial=0), 1))
+        inside = slots < self.sizes[:, None]
+        self.slots = np.where(inside, self.ends[:-1, None] + slots, len(self.codes))
+
+    def sorted(self, values: np.ndarray) -> np.ndarray:
+        """Return rows of `values`, given in the caller's order, in the order used here."""
+        return np.asarray(values, dtype=np.float64)[self.order]
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum `values` (pairs, ...) over the pairs of each reference: (references, ...)."""
+        padded = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+        return padded[self.ends[1:]] - padded[self.ends[:-1]]
+
+
+def pearson(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of every column for every row of weights.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        The pairs with their scores.
+    values : ndarray, shape (pairs, columns)
+        Finite values in the caller's order.
+    weights : ndarray, shape (rows, references)
+        Multiplicities.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns)
+        NaN where values or scores don't vary.
+    """
+    x, y = _standardise(pairs.sorted(values)), _standardise(pairs.quality[:, None])
+    size = weights @ pairs.sizes.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_x = weights @ pairs.sums(x) / size[:, None]
+        mean_y = weights @ pairs.sums(y) / size[:, None]
+        var_x = weights @ pairs.sums(x * x) / size[:, None] - mean_x**2
+        var_y = weights @ pairs.sums(y * y) / size[:, None] - mean_y**2
+        covariance = weights @ pairs.sums(x * y) / size[:, None] - mean_x * mean_y
+        # what rounding leaves of a variance of zero must not become a correlation
+        var_x[var_x < 1e-12], var_y[var_y < 1e-12] = np.nan, np.nan
+        return np.clip(covariance / np.sqrt(var_x * var_y), -1, 1)
+
+
+def _standardise(values: np.ndarray) -> np.ndarray:
+    if not len(values):
+        return values
+    centred = values - values.mean(axis=0)
+    scale = np.abs(centred).max(axis=0)
+    # a column that is constant but for rounding counts as constant
+    flat = scale <= 1e-13 * np.abs(values).max(axis=0)
+    scaled = np.where(flat, 0.0, centred) / np.where(flat, 1.0, scale)
+    spread = np.sqrt((scaled**2).mean(axis=0))
+    return scaled / np.where(flat, 1.0, spread)
+
+
+def spearman(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Spearman's correlation (average ranks) of every column for every row of weights.
+
+    Parameters and result as in `pearson`; values may be infinite.
+    """
+    values = pairs.sorted(values)
+    if pairs.references > CUBIC_LIMIT:
+        return _spearman_sorting(pairs, values, weights)
+    numerator = np.empty((len(weights), values.shape[1]))
+    y = _sign_sums(pairs, pairs.quality)
+    size = len(_triples(np.ones((pairs.references, 1))))
+    step = max(1, _BLOCK * 4 // size)
+    for start in range(0, values.shape[1], step):
+        columns = values[:, start : start + step]
+        cubic = np.stack([_cubic(_sign_sums(pairs, column), y) for column in columns.T])
+        for rows in _steps(len(weights), max(1, _BLOCK // size)):
+            numerator[rows, start : start + step] = (cubic @ _triples(weights[rows].T)).T
+    total = (weights @ pairs.sizes) ** 3
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread_y = total - _tie_cubes(pairs, pairs.quality, weights)
+        spread_x = np.stack([total - _tie_cubes(pairs, column, weights) for column in values.T], 1)
+        product = np.sqrt(spread_x * spread_y[:, None])
+        return np.where(product > 0, 3 * numerator / product, np.nan)
+
+
+def _sign_sums(pairs: Pairs, column: np.ndarray) -> np.ndarray:
+    """Return A, padded: (references, slots, references); see the module's text."""
+    order = np.argsort(column, kind="stable")
+    ordered = column[order]
+    counts = np.zeros((len(column) + 1, pairs.references), dtype=np.int32)
+    counts[np.arange(1, len(column) + 1), pairs.codes[order]] = 1
+    np.cumsum(counts, axis=0, out=counts)
+    below = counts[np.searchsorted(ordered, column, side="left")]
+    up_to = counts[np.searchsorted(ordered, column, side="right")]
+    signs = np.zeros((len(column) + 1, pairs.references))
+    signs[:-1] = below + up_to - pairs.sizes
+    return signs[pairs.slots]
+
+
+def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the cubic form's coefficients for k <= r <= s, in the order of `_triples`."""
+    tensor = np.matmul(x.transpose(0, 2, 1), y)
+    total = sum(tensor.transpose(axes) for axes in _PERMUTATIONS)
+    return np.concatenate(
+        [_weighted(total[k, k:, k:])[np.triu_indices(len(total) - k)] for k in range(len(total))]
+    )
+
+
+_PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+def _weighted(block: np.ndarray) -> np.ndarray:
+    """Divide sums over all six orders of (k, r, s) by how often each order came up.
+
+    `block` starts at r = s = k: its first row is k = r, its diagonal r = s.
+    """
+    repeats = np.ones(block.shape)
+    repeats[0, :] = 2
+    repeats[np.diag_indices(len(block))] = 2
+    repeats[0, 0] = 6
+    return block / repeats
+
+
+def _triples(weights: np.ndarray) -> np.ndarray:
+    """Return m_k m_r m_s for all k <= r <= s; weights (references, rows) -> (triples, rows)."""
+    count = len(weights)
+    first, second = np.triu_indices(count)
+    products = weights[first] * weights[second]
+    starts = np.searchsorted(first, np.arange(count))
+    return np.concatenate([weights[k] * products[starts[k] :] for k in range(count)])
+
+
+def _tie_cubes(pairs: Pairs, column: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum of t^3 over groups of equal values, t being a group's size in each draw; (rows,)."""
+    _, group, sizes = np.unique(column, return_inverse=True, return_counts=True)
+    alone = sizes[group] == 1
+    single = np.bincount(pairs.codes[alone], minlength=pairs.references)
+    cubes = weights**3 @ single
+    shared = np.flatnonzero(sizes > 1)
+    if len(shared):
+        number = np.full(len(sizes), -1)
+        number[shared] = np.arange(len(shared))
+        members = np.zeros((len(shared), pairs.references))
+        np.add.at(members, (number[group[~alone]], pairs.codes[~alone]), 1)
+        for rows in _steps(len(weights), max(1, _BLOCK // len(shared))):
+            cubes[rows] += ((weights[rows] @ members.T) ** 3).sum(axis=1)
+    return cubes
+
+
+def _spearman_sorting(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Spearman's correlation by weighted ranks, from one sort a column."""
+    result = np.empty((len(weights), values.shape[1]))
+    for rows in _steps(len(weights), max(1, _BLOCK // 4 // len(values))):
+        weight = weights[rows][:, pairs.codes]
+        y = _weighted_ranks(pairs.quality, weight)
+        spread_y = np.einsum("ij,ij,ij->i", weight, y, y)
+        y *= weight
+        for j, column in enumerate(values.T):
+            x = _weighted_ranks(column, weight)
+            spread_x = np.einsum("ij,ij,ij->i", weight, x, x)
+            product = np.sqrt(spread_x * spread_y)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                covariance = np.einsum("ij,ij->i", x, y)
+                result[rows, j] = np.where(product > 0, covariance / product, np.nan)
+    return result
+
+
+def _weighted_ranks(column: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return twice the centred average ranks of `column` for each row of pair weights."""
+    order = np.argsort(column, kind="stable")
+    ordered = column[order]
+    sums = np.zeros((len(weight), len(column) + 1))
+    np.cumsum(weight[:, order], axis=1, out=sums[:, 1:])
+    below = np.searchsorted(ordered, column, side="left")
+    up_to = np.searchsorted(ordered, column, side="right")
+    return sums[:, below] + sums[:, up_to] - sums[:, -1:]
+
+
+def kendall(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b of every column for every row of weights.
+
+    Parameters and result as in `pearson`; values may be infinite. With more than `KENDALL_LIMIT`
+    references only the first row of weights, the sample itself, is evaluated.
+    """
+    values = pairs.sorted(values)
+    result = np.full((len(weights), values.shape[1]), np.nan)
+    rows = slice(0, len(weights) if pairs.references <= KENDALL_LIMIT else 1)
+    if rows.stop == 1:
+        pairs = Pairs(np.zeros(len(pairs.codes), dtype=np.int64), pairs.quality, 1)
+        weights = np.ones((1, 1))
+    ranks = rankdata(values, method="dense", axis=0).astype(np.int32)
+    y = rankdata(pairs.quality, method="dense").astype(np.int32)
+    untied_y = _quadratic(_untied(pairs, y), weights[rows])
+    for j, x in enumerate(ranks.T):
+        numerator = _quadratic(_concordance(pairs, np.ascontiguousarray(x), y), weights[rows])
+        untied_x = _quadratic(_untied(pairs, x), weights[rows])
+        product = np.sqrt(untied_x * untied_y)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result[rows, j] = np.where(product > 0, numerator / product, np.nan)
+    return result
+
+
+def _quadratic(form: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", weights @ form, weights)
+
+
+def _concordance(pairs: Pairs, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Concordant minus discordant pairs of pairs, by reference: (references, references)."""
+    result = np.zeros((pairs.references, pairs.references))
+    present = np.flatnonzero(pairs.sizes)
+    for position, r in enumerate(present):
+        begin, end = pairs.ends[r], pairs.ends[r + 1]
+        # blocks (r, s) and (s, r) are equal: only s >= r is counted
+        total = np.zeros(len(x) - begin, dtype=np.int64)
+        for rows in _steps(end - begin, 127):  # int8 holds a sum of 127 signs
+            own = slice(begin + rows.start, begin + rows.stop)
+            signs = _signs(x[own], x[begin:])
+            signs *= _signs(y[own], y[begin:])
+            total += np.add.reduce(signs, axis=0, dtype=np.int8)
+        others = present[position:]
+        sums = np.add.reduceat(total, pairs.ends[others] - begin)
+        result[r, others] = result[others, r] = sums
+    return result
+
+
+def _signs(own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    signs = np.greater(own[:, None], others).view(np.int8)
+    signs -= np.less(own[:, None], others).view(np.int8)
+    return signs
+
+
+def _untied(pairs: Pairs, x: np.ndarray) -> np.ndarray:
+    """Pairs of pairs with different values, by reference: (references, references)."""
+    counts = np.zeros((int(x.max(initial=0)) + 1, pairs.references))
+    np.add.at(counts, (x, pairs.codes), 1)
+    tied = counts[counts.sum(axis=1) > 1]
+    alone = counts[counts.sum(axis=1) == 1].sum(axis=0)
+    sizes = pairs.sizes.astype(np.float64)
+    return np.outer(sizes, sizes) - tied.T @ tied - np.diag(alone)
+
+
+def _steps(count: int, step: int) -> Iterator[slice]:
+    for start in range(0, int(count), step):
+        yield slice(start, min(start + step, int(count)))

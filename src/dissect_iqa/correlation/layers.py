@@ -1,0 +1,274 @@
+"""Agreement of one model or metric with people's opinions on one data set: the rule `correlate`."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from dissect_iqa.correlation import forms
+from dissect_iqa.correlation.best_layer import choose_honestly
+from dissect_iqa.correlation.bootstrap import Plan, interval, make_plan
+from dissect_iqa.correlation.clusters import (
+    FEW_REFERENCES,
+    Clusters,
+    Columns,
+    cap_infinite,
+    check_pairs,
+    describe,
+    read_columns,
+)
+from dissect_iqa.correlation.logistic import fit_logistic
+from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.correlation.triplets import agreement, is_triplets
+
+log = logging.getLogger(__name__)
+
+#: The columns of every table of correlations; `references` is the number of clusters behind `n`.
+COLUMNS = [
+    *("dataset", "model", "layer", "depth", "distance", "subset", "statistic"),
+    *("value", "low", "high", "n", "references"),
+]
+#: Where a row concerns no single layer but the one that is chosen honestly.
+BEST = "best"
+
+
+def correlate(
+    distances: pd.DataFrame,
+    dataset: pd.DataFrame,
+    *,
+    dataset_name: str,
+    model: str,
+    settings: StatisticsSettings,
+) -> pd.DataFrame:
+    """Correlate every layer and distance of a model, or a metric, with the scores of a data set.
+
+    Parameters
+    ----------
+    distances : DataFrame
+        The model's distances: `pair, layer, depth, distance, value, sign`.
+    dataset : DataFrame
+        The pairs: `pair, reference, distortion, quality`, any `subset_<name>`; for triplets also
+        `triplet` and `preferred`.
+    dataset_name, model : str
+        Names that go into the table.
+    settings : StatisticsSettings
+        What to compute.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, one row a layer, distance, subset and statistic. `subset` is ``all``,
+        ``type:<distortion>``, ``subset:<name>`` or ``within_reference``. Statistics:
+
+        - `srcc`, `krcc` (tau-b), `plcc`: with cluster-bootstrap intervals, negative if inverted;
+        - `plcc4`, `rmse4`, `plcc5`, `rmse5`: after the logistic with 4 and 5 parameters, fitted
+          on all pairs; their intervals hold the fitted mapping fixed. `plcc4` and `plcc5` are
+          negative if the mapping falls. `fitted4`, `fitted5` are 1 if the logistic converged and
+          0 if it is a straight line; `monotone5` is 1 if the mapping is monotone;
+        - `srcc_nested`, `krcc_nested`, `plcc_nested` with layer ``best``: the honestly chosen
+          layer; `srcc_chosen` is the share of divisions in which a layer was chosen;
+        - `agreement` on triplets: share of human choices agreed with.
+
+        `low` and `high` are NaN where no interval can be had: one reference, or no draws.
+
+    Raises
+    ------
+    UserError
+        If tables don't fit each other or hold no usable numbers; names data set, pair, layer.
+    """
+    check_pairs(dataset, dataset_name)
+    columns = read_columns(distances, dataset, dataset=dataset_name, model=model)
+    where = f"{model} on {dataset_name}"
+    if is_triplets(dataset):
+        table = agreement(columns, dataset, settings)
+    else:
+        table = _correlations(columns, dataset, settings, where)
+    table.insert(0, "dataset", dataset_name)
+    table.insert(1, "model", model)
+    return table[COLUMNS]
+
+
+def _correlations(
+    columns: Columns, pairs: pd.DataFrame, settings: StatisticsSettings, where: str
+) -> pd.DataFrame:
+    clusters = Clusters.of(pairs)
+    plan = make_plan(clusters.count, settings)
+    tell_few(clusters.count, where)
+    quality = pairs["quality"].to_numpy(np.float64)
+    tables = []
+    for subset, mask in subsets(pairs, settings):
+        block = _Block(subset, columns, quality, clusters, mask, plan, settings)
+        tables.extend(block.correlations())
+        if subset == "all":
+            _tell_undefined(tables[0], where)
+            if settings.logistic:
+                tables.extend(block.logistics())
+    if settings.within_reference:
+        tables.append(_within_reference(columns, quality, clusters, plan, settings))
+    return pd.concat(tables, ignore_index=True)
+
+
+def tell_few(references: int, where: str) -> None:
+    """Log how far intervals from so few references can be trusted."""
+    if references == 1:
+        log.warning("%s: one reference only, so there are no intervals", where)
+    elif references < FEW_REFERENCES:
+        log.warning(
+            "%s: %d references only; intervals from so few are a rough guide", where, references
+        )
+
+
+def _tell_undefined(table: pd.DataFrame, where: str) -> None:
+    undefined = table[table["value"].isna()]
+    if len(undefined):
+        log.warning(
+            "%s, %s: correlation is undefined (constant values or scores, or a single pair)%s",
+            where,
+            describe(undefined.iloc[0]),
+            f", and for {len(undefined) - 1} more" if len(undefined) > 1 else "",
+        )
+
+
+def subsets(pairs: pd.DataFrame, settings: StatisticsSettings) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the mask of every subset of pairs that is to be looked at."""
+    yield "all", np.ones(len(pairs), dtype=bool)
+    if settings.per_type:
+        codes, names = pd.factorize(pairs["distortion"].astype(object))
+        for code, name in enumerate(names):
+            yield f"type:{name}", codes == code
+    if settings.subsets:
+        for column in pairs.columns:
+            if str(column).startswith("subset_"):
+                mask = pairs[column].fillna(False).to_numpy(dtype=bool)
+                if mask.any():
+                    yield f"subset:{str(column).removeprefix('subset_')}", mask
+
+
+class _Block:
+    """One subset of the pairs with everything that is computed on it."""
+
+    def __init__(
+        self,
+        subset: str,
+        columns: Columns,
+        quality: np.ndarray,
+        clusters: Clusters,
+        mask: np.ndarray,
+        plan: Plan,
+        settings: StatisticsSettings,
+    ):
+        self.subset, self.keys, self.plan, self.settings = subset, columns.keys, plan, settings
+        self.pairs = forms.Pairs(clusters.codes[mask], quality[mask], clusters.count)
+        self.quality = quality[mask]
+        self.ranked = columns.values[mask]
+        self.values = cap_infinite(self.ranked)
+        self.facts = {"n": int(mask.sum()), "references": int((self.pairs.sizes > 0).sum())}
+
+    def correlations(self) -> list[pd.DataFrame]:
+        """SRCC, KRCC and PLCC; over all pairs also with the layer chosen honestly."""
+        tables, nested = [], []
+        whole = self.subset == "all"
+        weights = self.plan.weights if whole else self.plan.weights[: self.plan.jackknife.stop]
+        for name, function, values in (
+            ("srcc", forms.spearman, self.ranked),
+            ("krcc", forms.kendall, self.ranked),
+            ("plcc", forms.pearson, self.values),
+        ):
+            results = function(self.pairs, values, weights)
+            tables.append(self._table(name, results))
+            if whole:
+                nested.extend(self._nested(name, results))
+        return tables + nested
+
+    def _interval(
+        self, value: np.ndarray, draws: np.ndarray, jackknife: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self.facts["references"] < 2:  # the draws can't vary
+            return np.full(len(value), np.nan), np.full(len(value), np.nan)
+        return interval(value, draws, jackknife, self.settings, self.facts["references"])
+
+    def _table(self, name: str, results: np.ndarray) -> pd.DataFrame:
+        draws, jackknife = results[self.plan.draws], results[self.plan.jackknife]
+        low, high = self._interval(results[0], draws, jackknife)
+        return self._rows(name, value=results[0], low=low, high=high)
+
+    def _rows(self, name: str, **numbers: Any) -> pd.DataFrame:
+        numbers = {"low": np.nan, "high": np.nan, **numbers}
+        return self.keys.assign(subset=self.subset, statistic=name, **numbers, **self.facts)
+
+    def _nested(self, name: str, results: np.ndarray) -> Iterator[pd.DataFrame]:
+        plan = self.plan
+        parts = (plan.draws, plan.jackknife, plan.training, plan.testing)
+        for distance, rows in self.keys.groupby("distance", sort=False).groups.items():
+            order = self.keys.loc[rows].sort_values("depth", kind="stable").index.to_numpy()
+            if len(order) < 2:
+                continue
+            choice = choose_honestly(
+                results[0, order], *(results[part][:, order] for part in parts)
+            )
+            if choice is None:
+                continue
+            low, high = self._interval(
+                np.array([choice.value]), choice.draws[:, None], choice.jackknife[:, None]
+            )
+            key = {"layer": BEST, "depth": np.nan, "distance": distance}
+            row = {**key, "value": choice.value, "low": low[0], "high": high[0], **self.facts}
+            yield pd.DataFrame([{**row, "subset": self.subset, "statistic": f"{name}_nested"}])
+            if name == "srcc":
+                shares = pd.Series(choice.shares, index=order)
+                chosen = order[choice.shares > 0]
+                table = self._rows("srcc_chosen", value=0.0).loc[chosen]
+                yield table.assign(value=shares.loc[chosen])
+
+    def logistics(self) -> Iterator[pd.DataFrame]:
+        """PLCC and RMSE after the logistic mappings."""
+        for parameters in (4, 5):
+            fits = [fit_logistic(x, self.quality, parameters) for x in self.values.T]
+            mapped = np.stack([fit.mapped for fit in fits], axis=1)
+            known = np.isfinite(mapped).all(axis=0)
+            weights = self.plan.weights[: self.plan.jackknife.stop]
+            results = np.full((len(weights), len(fits)), np.nan)
+            results[:, known] = forms.pearson(self.pairs, mapped[:, known], weights)
+            results *= np.array([fit.direction for fit in fits])
+            yield self._table(f"plcc{parameters}", results)
+            yield self._rows(f"rmse{parameters}", value=[fit.rmse for fit in fits])
+            converged = [float(fit.converged) for fit in fits]
+            yield self._rows(f"fitted{parameters}", value=converged)
+            if parameters == 5:
+                yield self._rows("monotone5", value=[float(fit.monotone) for fit in fits])
+
+
+def _within_reference(
+    columns: Columns,
+    quality: np.ndarray,
+    clusters: Clusters,
+    plan: Plan,
+    settings: StatisticsSettings,
+) -> pd.DataFrame:
+    """SRCC within each reference, averaged over the references where it is defined."""
+    found = np.full((clusters.count, len(columns.keys)), np.nan)
+    sizes = np.bincount(clusters.codes, minlength=clusters.count)
+    for r in np.flatnonzero(sizes > 2):
+        own = clusters.codes == r
+        x = rankdata(columns.values[own], axis=0)
+        one = forms.Pairs(np.zeros(sizes[r], dtype=np.int64), rankdata(quality[own]), 1)
+        found[r] = forms.pearson(one, x, np.ones((1, 1)))[0]
+    known = np.isfinite(found)
+    weights = plan.weights[: plan.jackknife.stop]
+    counts = weights @ known
+    means = np.divide(
+        weights @ np.where(known, found, 0),
+        counts,
+        out=np.full(counts.shape, np.nan),
+        where=counts > 0,
+    )
+    low, high = interval(
+        means[0], means[plan.draws], means[plan.jackknife], settings, clusters.count
+    )
+    return columns.keys.assign(
+        subset="within_reference", statistic="srcc", value=means[0], low=low, high=high,
+        n=len(quality), references=known.sum(axis=0),
+    )  # fmt: skip

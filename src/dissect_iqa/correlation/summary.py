@@ -1,0 +1,174 @@
+"""The short table for people: each model's best layer, naively and honestly, and its last layer."""
+
+import numpy as np
+import pandas as pd
+
+from dissect_iqa.correlation.clusters import FEW_REFERENCES
+from dissect_iqa.errors import UserError
+
+#: The statistic by which layers are chosen, for correlations and for triplets.
+CHOSEN_BY = ("srcc", "agreement")
+#: The `model` of the rows that hold how high any predictor can score.
+CEILING = "noise_ceiling"
+
+COLUMNS = [
+    *("dataset", "model", "distance", "statistic"),
+    *("best_layer", "best_depth", "best", "best_low", "best_high"),
+    *("honest", "honest_low", "honest_high", "honest_share"),
+    *("last_layer", "last", "last_low", "last_high"),
+    *("chosen_on", "chosen_layer", "transferred", "transferred_low", "transferred_high"),
+    *(
+        "plcc",
+        "krcc",
+        "plcc4",
+        "plcc5",
+        "within_reference",
+        "types_mean",
+        "types_min",
+        "types_worst",
+    ),
+    *("layers", "n", "references", "note"),
+]
+
+
+def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
+    """Summarise collected correlations, one row a data set, model and distance.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        Tables of `correlate`, concatenated.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, highest `best` first within a data set. All numbers are SRCC (or agreement on
+        triplets, see `statistic`) but for `plcc`, `krcc`, `plcc4`, `plcc5`, which are those of
+        `best_layer`.
+
+        - `best_layer`, `best`: chosen and judged on the same pairs, which flatters;
+        - `honest`: chosen without the references it is judged on; `honest_share` is the share of
+          the divisions in which `best_layer` was the one chosen;
+        - `last`: the deepest layer;
+        - `transferred`: the layer that is best on another data set, `chosen_on`, judged here. Of
+          several other data sets, the one with most references, then by name;
+        - `within_reference`, `types_mean`, `types_min`, `types_worst`: of `best_layer`; mean and
+          minimum over types of distortion, and the type of the minimum;
+        - `note`: says when intervals are rough or missing.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to summarise.
+    """
+    whole = correlations[correlations["subset"] == "all"]
+    whole = whole[whole["model"] != CEILING]
+    main = whole[whole["statistic"].isin(CHOSEN_BY)]
+    if main.empty:
+        raise UserError("the correlations hold no SRCC and no agreement; nothing to summarise")
+    main = main.sort_values("depth", kind="stable")
+    keys = ["dataset", "model", "distance"]
+    best = _first_best(main, keys)
+    table = _renamed(best, "best").set_index(keys)
+    table["statistic"] = best["statistic"].to_numpy()
+    for name in ("n", "references"):
+        table[name] = best[name].to_numpy()
+    table["layers"] = main.groupby(keys, sort=False).size()
+    table = table.join(_renamed(main.drop_duplicates(keys, keep="last"), "last").set_index(keys))
+    table = table.join(_honest(whole, table)).join(_transferred(main, table))
+    table = table.join(_at_best(correlations, table)).reset_index()
+    table["note"] = [_note(row) for row in table.itertuples()]
+    # for a metric there is no layer to choose
+    single = table["layers"] == 1
+    table.loc[single, ["last_layer", "last", "last_low", "last_high"]] = np.nan
+    order = {name: i for i, name in enumerate(dict.fromkeys(correlations["dataset"]))}
+    table = table.sort_values(
+        ["dataset", "best", "model", "distance"],
+        ascending=[True, False, True, True],
+        key=lambda column: column.map(order) if column.name == "dataset" else column,
+        kind="stable",
+    )
+    return table[COLUMNS].reset_index(drop=True)
+
+
+def _first_best(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the highest row of each group, of ties the shallowest; undefined ones come last."""
+    ranked = rows.sort_values("value", ascending=False, kind="stable", na_position="last")
+    chosen = ranked.drop_duplicates(keys)
+    return chosen.sort_index()
+
+
+def _renamed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    columns = {
+        "layer": f"{name}_layer", "depth": f"{name}_depth",
+        "value": name, "low": f"{name}_low", "high": f"{name}_high",
+    }  # fmt: skip
+    return rows[["dataset", "model", "distance", *columns]].rename(columns=columns)
+
+
+def _honest(whole: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    keys = table.index.names
+    nested = whole[whole["statistic"] == "srcc_nested"].set_index(keys)
+    result = nested[["value", "low", "high"]].set_axis(
+        ["honest", "honest_low", "honest_high"], axis=1
+    )
+    shares = whole[whole["statistic"] == "srcc_chosen"].set_index([*keys, "layer"])["value"]
+    best = pd.MultiIndex.from_frame(table.reset_index()[[*keys, "best_layer"]])
+    result = result.reindex(table.index)
+    found = shares.reindex(best).to_numpy()
+    has_honest = result["honest"].notna().to_numpy()
+    result["honest_share"] = np.where(has_honest, np.nan_to_num(found), np.nan)
+    return result
+
+
+def _transferred(main: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Judge on each data set the layer that is best on another one."""
+    columns = ["chosen_on", "chosen_layer", "transferred", "transferred_low", "transferred_high"]
+    sizes = main.groupby("dataset")["references"].max()
+    ranking = sorted(sizes.index, key=lambda name: (-sizes[name], name))
+    values = main.set_index(["dataset", "model", "distance", "layer"])[["value", "low", "high"]]
+    rows = []
+    for (dataset, model, distance), best in table.iterrows():
+        row: list[object] = [None, None, np.nan, np.nan, np.nan]
+        for other in ranking:
+            source = (other, model, distance)
+            if other == dataset or best["layers"] < 2 or source not in table.index:
+                continue
+            layer = table.loc[source, "best_layer"]
+            if (dataset, model, distance, layer) in values.index:
+                row = [other, layer, *values.loc[(dataset, model, distance, layer)]]
+                break
+        rows.append(row)
+    result = pd.DataFrame(rows, columns=columns, index=table.index)
+    return result.astype(dict.fromkeys(columns[2:], float))
+
+
+def _at_best(correlations: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Look up what else is known of each best layer."""
+    keys = [*table.index.names, "layer"]
+    wanted = table.reset_index()[[*table.index.names, "best_layer"]]
+    rows = correlations.merge(wanted.rename(columns={"best_layer": "layer"}), on=keys)
+    rows = rows.set_index(table.index.names)
+    result = pd.DataFrame(index=table.index)
+    whole = rows[rows["subset"] == "all"]
+    for name in ("plcc", "krcc", "plcc4", "plcc5"):
+        result[name] = whole.loc[whole["statistic"] == name, "value"]
+    main = rows[rows["statistic"].isin(CHOSEN_BY)]
+    result["within_reference"] = main.loc[main["subset"] == "within_reference", "value"]
+    types = main[main["subset"].str.startswith("type:") & main["value"].notna()]
+    groups = types.groupby(level=list(range(3)))["value"]
+    result["types_mean"], result["types_min"] = groups.mean(), groups.min()
+    worst = types.sort_values("value", kind="stable")
+    worst = worst[~worst.index.duplicated()]["subset"].str.removeprefix("type:")
+    result["types_worst"] = worst
+    return result
+
+
+def _note(row: object) -> str:
+    if not np.isfinite(row.best):
+        return "undefined: constant values or scores"
+    if not np.isfinite(row.best_low):
+        return "no interval" + (": one reference" if row.references < 2 else "")
+    if row.references < FEW_REFERENCES:
+        return f"{row.references} references: intervals are a rough guide"
+    return ""

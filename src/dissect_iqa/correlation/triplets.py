@@ -1,0 +1,117 @@
+"""Triplets: which of two pictures is closer to the reference, by people and by a distance."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from dissect_iqa.correlation.bootstrap import interval, make_plan
+from dissect_iqa.correlation.clusters import Clusters, Columns
+from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.errors import UserError
+
+
+def is_triplets(pairs: pd.DataFrame) -> bool:
+    """Tell whether a table of pairs holds triplets, two rows each."""
+    return "triplet" in pairs and "preferred" in pairs
+
+
+def rows_of_triplets(pairs: pd.DataFrame) -> np.ndarray:
+    """Return the two rows of each triplet, shape (triplets, 2).
+
+    Raises
+    ------
+    UserError
+        If a triplet hasn't two rows of one reference.
+    """
+    order = np.argsort(pairs["triplet"].to_numpy(np.int64), kind="stable")
+    sizes = pairs.groupby("triplet", sort=True).size()
+    if (sizes != 2).any():
+        name = sizes.index[sizes != 2][0]
+        raise UserError(f"triplet {name} has {sizes[name]} rows instead of 2")
+    rows = order.reshape(-1, 2)
+    reference = pairs["reference"].astype(str).to_numpy()
+    differs = reference[rows[:, 0]] != reference[rows[:, 1]]
+    if differs.any():
+        name = pairs["triplet"].iloc[rows[np.argmax(differs), 0]]
+        raise UserError(f"triplet {name} has two different references")
+    return rows
+
+
+def human_share(pairs: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """Return the share of people who preferred the first picture of each triplet, 0 to 1."""
+    share = pairs["preferred"].to_numpy(np.float64)[rows]
+    bad = ~(np.isfinite(share).all(axis=1) & (np.abs(share.sum(axis=1) - 1) < 1e-6))
+    if bad.any():
+        name = pairs["triplet"].iloc[rows[np.argmax(bad), 0]]
+        raise UserError(f"triplet {name}: the shares in `preferred` don't add up to 1")
+    return share[:, 0]
+
+
+def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSettings) -> pd.DataFrame:
+    """Share of human choices that each column agrees with (BAPPS' 2AFC score).
+
+    With d0, d1 the distances of a triplet's pictures and j the share of people who found picture
+    1 closer: the mean over triplets of (d0 < d1)(1 - j) + (d0 > d1) j + (d0 = d1)/2, Zhang et al.,
+    CVPR 2018. Intervals by bootstrap over references.
+
+    Parameters
+    ----------
+    columns : Columns
+        Values, larger is better.
+    pairs : DataFrame
+        `triplet`, `preferred`, `reference`, any `subset_<name>`; two rows a triplet.
+    settings : StatisticsSettings
+        Draws and interval.
+
+    Returns
+    -------
+    DataFrame
+        `layer, depth, distance, subset, statistic, value, low, high, n, references`; `n` is the
+        number of triplets.
+    """
+    rows = rows_of_triplets(pairs)
+    share = human_share(pairs, rows)
+    first, second = columns.values[rows[:, 0]], columns.values[rows[:, 1]]
+    credit = np.where(first > second, share[:, None], 1 - share[:, None])
+    credit = np.where(first == second, 0.5, credit)
+    parts = means(credit, pairs.iloc[rows[:, 0]], settings)
+    tables = [
+        columns.keys.assign(subset=name, statistic="agreement", **numbers)
+        for name, numbers in parts
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def means(
+    credit: np.ndarray, triplets: pd.DataFrame, settings: StatisticsSettings
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield mean, interval and counts over all triplets and over each subset.
+
+    Parameters
+    ----------
+    credit : ndarray, shape (triplets, columns)
+        What is averaged.
+    triplets : DataFrame
+        `reference`, `distortion` and any `subset_<name>`, one row a triplet.
+    settings : StatisticsSettings
+        Draws and interval.
+    """
+    from dissect_iqa.correlation.layers import subsets
+
+    clusters = Clusters.of(triplets)
+    plan = make_plan(clusters.count, settings, divisions=False)
+    for name, mask in subsets(triplets, settings):
+        sums = np.zeros((clusters.count, credit.shape[1]))
+        np.add.at(sums, clusters.codes[mask], credit[mask])
+        sizes = np.bincount(clusters.codes[mask], minlength=clusters.count)
+        size = (plan.weights @ sizes)[:, None]
+        totals = plan.weights @ sums
+        shares = np.divide(totals, size, out=np.full(totals.shape, np.nan), where=size > 0)
+        low, high = interval(
+            shares[0], shares[plan.draws], shares[plan.jackknife], settings, int((sizes > 0).sum())
+        )
+        yield name, {
+            "value": shares[0], "low": low, "high": high, "n": int(mask.sum()),
+            "references": int((sizes > 0).sum()),
+        }  # fmt: skip

@@ -1,0 +1,281 @@
+"""What every data set module is made of: where it comes from, how it is laid out, what it cites."""
+
+import fnmatch
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from dissect_iqa.errors import UserError
+
+if TYPE_CHECKING:
+    from dissect_iqa.datasets.entry import DatasetEntry
+
+Direction = Literal["higher is better", "higher is worse"]
+
+#: Endings that count as pictures when a folder is searched for pictures without a score.
+PICTURE_SUFFIXES = frozenset(
+    {".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".webp", ".jp2"}
+)
+#: What unpackers and file managers leave behind.
+_JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a source.
+
+    Attributes
+    ----------
+    urls : tuple of str
+        Addresses of the same bytes, tried in turn.
+    name : str
+        File name in the downloads folder.
+    sha256, size : str, int or None
+        What the bytes must be; None where the publisher states nothing. The sum of an unpinned
+        file is recorded in the provenance.
+    unpack : bool
+        False for a table that is used as it is.
+    """
+
+    urls: tuple[str, ...]
+    name: str
+    sha256: str | None = None
+    size: int | None = None
+    unpack: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """One way to get a whole data set: all of `files` together."""
+
+    label: str
+    files: tuple[RemoteFile, ...]
+
+
+@dataclass(frozen=True)
+class Citation:
+    """The paper to cite: a BibTeX key and the reference as text."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many references and pairs a data set has once its own non-pairs are left out."""
+
+    references: int
+    pairs: int
+
+
+@dataclass
+class Reading:
+    """What a data set module made of its score tables.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a pair: `reference_file` and `distorted_file` (relative to the index's root),
+        `distortion`, `score`; optionally `level`, `score_se`, `raters`, `reference`, bool
+        columns ``subset_<name>``, for triplets `triplet` and `preferred`, and `left_out`: the
+        reason why a row is no pair of the data set (missing for pairs).
+    facts : dict
+        Plain data for the provenance, e.g. how `score_se` was derived.
+    aside : set of str
+        Pictures that belong to the data set but to no row, so that they are not reported as
+        pictures without a score.
+    counts : Counts or None
+        What must come out, if an option makes it differ from `DatasetKind.counts`.
+    """
+
+    frame: pd.DataFrame
+    facts: dict[str, Any] = field(default_factory=dict)
+    aside: set[str] = field(default_factory=set)
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True)
+class DatasetKind:
+    """Everything the pipeline knows about one public data set.
+
+    Attributes
+    ----------
+    name, title : str
+        As in the config, and as people write it.
+    read : callable
+        ``read(index, entry) -> Reading``.
+    direction : str
+        Direction of the raw score.
+    citation, licence, page : Citation, str, str
+        Whom to cite, the terms as far as they are published, the official page.
+    download_size : str
+        For people, e.g. "1.2 GB".
+    sources : tuple of Source
+        Tried in turn; empty if the data set can't be fetched without a form.
+    how_to_get : str
+        What to do by hand.
+    options : frozenset of str
+        Which of the entry's kind-specific options mean something here.
+    splits : tuple of str
+        Allowed values of the option `split`; the first is the default.
+    counts : dict of str to Counts
+        What must come out, by split ("" if there are no splits); a split whose counts nobody
+        has published is absent.
+    """
+
+    name: str
+    title: str
+    read: Callable[["Index", "DatasetEntry"], Reading]
+    direction: Direction
+    citation: Citation
+    licence: str
+    page: str
+    download_size: str
+    sources: tuple[Source, ...] = ()
+    how_to_get: str = ""
+    options: frozenset[str] = frozenset()
+    splits: tuple[str, ...] = ()
+    counts: dict[str, Counts] = field(default_factory=dict)
+
+    def split(self, entry: "DatasetEntry") -> str:
+        """Return the chosen split, the first one by default, "" if there are none."""
+        return entry.split or (self.splits[0] if self.splits else "")
+
+    def expected(self, entry: "DatasetEntry", reading: Reading) -> Counts | None:
+        """Return the counts that must come out, or None."""
+        return reading.counts or self.counts.get(self.split(entry))
+
+
+class Index:
+    """The files below a folder, found whatever the case of their names.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    files : iterable of str
+        Paths relative to it, with forward slashes.
+
+    Raises
+    ------
+    UserError
+        If two paths differ only by case.
+    """
+
+    def __init__(self, root: Path, files: Iterable[str]):
+        self.root = root
+        self._paths: dict[str, str] = {}
+        self._names: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            lower = file.lower()
+            if lower in self._paths:
+                raise UserError(
+                    f"{root}: {self._paths[lower]!r} and {file!r} differ only by case, so a score "
+                    "can't be assigned to one of them; remove the wrong one"
+                )
+            self._paths[lower] = file
+            self._names[lower.rpartition("/")[2]].append(file)
+
+    @property
+    def files(self) -> list[str]:
+        """All relative paths in order."""
+        return sorted(self._paths.values())
+
+    @property
+    def pictures(self) -> set[str]:
+        """The relative paths whose ending is that of a picture."""
+        return {file for file in self._paths.values() if is_picture(file)}
+
+    def matches(self, name: str) -> list[str]:
+        """Return the files whose path ends in `name` (a file name or trailing path), any case."""
+        lower = name.lower().strip("/")
+        return [
+            file
+            for file in self._names.get(lower.rpartition("/")[2], ())
+            if f"/{file.lower()}".endswith(f"/{lower}")
+        ]
+
+    def find(self, name: str) -> str | None:
+        """Return the file at `name`, else the one whose path ends in `name`, else None.
+
+        Raises
+        ------
+        UserError
+            If there are several.
+        """
+        exact = self._paths.get(name.lower().strip("/"))
+        found = [exact] if exact else self.matches(name)
+        if len(found) > 1:
+            raise UserError(
+                f"{self.root}: {len(found)} files are called {name!r} "
+                f"({', '.join(sorted(found))}); keep one, or name the others under 'ignore' in the "
+                "data set's config entry"
+            )
+        return found[0] if found else None
+
+    def locate(self, name: str) -> str:
+        """Return `find(name)`, or `name` itself if it isn't there.
+
+        Used for pictures: all that are missing are reported together later.
+        """
+        return self.find(name) or name
+
+    def require(self, *names: str) -> Path:
+        """Return the path of the first of `names` that is there.
+
+        Raises
+        ------
+        UserError
+            If none is there; names the folder and what was looked for.
+        """
+        for name in names:
+            found = self.find(name)
+            if found:
+                return self.root / found
+        wanted = " or ".join(repr(name) for name in names)
+        raise UserError(
+            f"{self.root}: no file {wanted} in it or below it. Is it the right folder or archive?"
+        )
+
+
+def is_picture(file: str) -> bool:
+    """Tell whether a file's ending is that of a picture."""
+    return PurePosixPath(file).suffix.lower() in PICTURE_SUFFIXES
+
+
+def index_folder(root: Path, ignore: Iterable[str] = ()) -> Index:
+    """Index all files below a folder, leaving out hidden ones and unpackers' debris.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    ignore : iterable of str
+        Wildcards matched against relative paths, e.g. ``"thumbnails/*"``.
+
+    Raises
+    ------
+    UserError
+        If the folder isn't there, or two files differ only by case.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    patterns = [pattern.lower() for pattern in ignore]
+    files = []
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(name for name in folders if _wanted(name))
+        base = Path(folder).relative_to(root).as_posix()
+        for name in filter(_wanted, sorted(names)):
+            file = name if base == "." else f"{base}/{name}"
+            if not any(fnmatch.fnmatchcase(file.lower(), pattern) for pattern in patterns):
+                files.append(file)
+    return Index(root, files)
+
+
+def _wanted(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _JUNK

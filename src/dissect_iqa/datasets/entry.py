@@ -1,0 +1,152 @@
+"""One entry of the data set table: what a user may write, and what of it can change a number."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from dissect_iqa.provenance import sha256_file
+from dissect_iqa.validation import suggest
+
+#: Options that mean something for some kinds only.
+KIND_OPTIONS = ("drop_reference_25", "scores", "viewing_distance", "split", "min_votes")
+#: Options of a user's own folder.
+FOLDER_OPTIONS = (
+    "csv",
+    "reference",
+    "distorted",
+    "score",
+    "score_se",
+    "raters",
+    "distortion",
+    "level",
+    "direction",
+    "ignore_columns",
+    "label",
+    "citation",
+    "licence",
+)
+
+
+class MirrorEntry(BaseModel):
+    """An address to take a data set's archive from, instead of the built-in ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern=r"^https?://", description="Address of one archive.")
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="sha256 of the archive; strongly advised."
+    )
+    size: int | None = Field(None, gt=0, description="Size in bytes.")
+
+
+class DatasetEntry(BaseModel):
+    """A data set of the study. `kind` alone is enough for those that can be downloaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = Field(description="Which data set; 'folder' for pictures of your own.")
+    folder: Path | None = Field(
+        None, description="An unpacked copy; used in place, nothing is downloaded or copied."
+    )
+    archive: tuple[Path, ...] = Field(
+        (), description="One archive, or a list of those that make up the data set together."
+    )
+    mirrors: tuple[MirrorEntry, ...] = Field(
+        (), description="Addresses to use instead of the built-in ones, tried in turn."
+    )
+    ignore: tuple[str, ...] = Field(
+        (), description="Wildcards of files that are no part of the data set."
+    )
+    drop_identical: bool = Field(
+        False, description="Leave out pairs whose pictures are pixel-identical (KADID-10k: 324)."
+    )
+
+    drop_reference_25: bool = Field(
+        False, description="TID2008, TID2013: leave out the synthetic reference 25."
+    )
+    scores: Literal["realigned", "original"] = Field(
+        "realigned", description="LIVE: which DMOS; most papers since 2006 use the realigned."
+    )
+    viewing_distance: Literal[50, 100] = Field(
+        50, description="CID:IQ: distance in cm at which the scores were given."
+    )
+    split: str | None = Field(None, description="PIPAL, NIGHTS: which part.")
+    min_votes: int = Field(6, ge=0, description="NIGHTS: keep triplets with so many votes.")
+
+    csv: Path | None = Field(None, description="folder: the table of scores, relative to it.")
+    reference: str = Field("reference", description="folder: column of the reference's file name.")
+    distorted: str = Field("distorted", description="folder: column of the distorted file's name.")
+    score: str = Field("score", description="folder: column of the score.")
+    score_se: str | None = Field(None, description="folder: column of the score's standard error.")
+    raters: str | None = Field(None, description="folder: column of the number of raters.")
+    distortion: str | None = Field(None, description="folder: column of the distortion's name.")
+    level: str | None = Field(None, description="folder: column of the distortion's level.")
+    direction: Literal["higher is better", "higher is worse"] | None = Field(
+        None, description="folder: which way the score points; must be stated."
+    )
+    ignore_columns: tuple[str, ...] = Field((), description="folder: columns that are no subsets.")
+    label: str | None = Field(None, description="folder: a remark shown with every result.")
+    citation: str | None = Field(None, description="folder: what to cite.")
+    licence: str | None = Field(None, description="folder: the terms of use.")
+
+    @field_validator("archive", mode="before")
+    @classmethod
+    def _one_archive(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Path) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> "DatasetEntry":
+        from dissect_iqa.datasets.registry import KINDS
+
+        allowed = [*KINDS, "folder", "demo"]
+        if self.kind not in allowed:
+            raise ValueError(
+                f"unknown kind {self.kind!r}{suggest(self.kind, allowed)}; "
+                f"allowed: {', '.join(allowed)}"
+            )
+        self._check_options(KINDS[self.kind].options if self.kind in KINDS else frozenset())
+        if self.kind in KINDS and self.split not in (None, *KINDS[self.kind].splits):
+            raise ValueError(
+                f"unknown split {self.split!r} of {self.kind}; "
+                f"allowed: {', '.join(KINDS[self.kind].splits)}"
+            )
+        if self.kind == "folder":
+            for name in ("folder", "csv", "direction"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"a data set of kind 'folder' needs the option {name!r}")
+        return self
+
+    def _check_options(self, options: frozenset[str]) -> None:
+        wrong = set(KIND_OPTIONS) - options
+        if self.kind != "folder":
+            wrong |= set(FOLDER_OPTIONS)
+        else:
+            wrong |= {"archive", "mirrors"}
+        if self.kind == "demo":
+            wrong |= {"folder", "archive", "mirrors", "ignore"}
+        unused = sorted(wrong & self.model_fields_set)
+        if unused:
+            raise ValueError(f"option {unused[0]!r} means nothing for kind {self.kind!r}")
+        if self.folder is not None and (self.archive or self.mirrors):
+            raise ValueError("'folder' excludes 'archive' and 'mirrors': give one of them")
+
+    def spec(self) -> dict[str, Any]:
+        """Return everything that can change the prepared tables, as plain data.
+
+        Where the bytes come from (`archive`, `mirrors`) is left out: what a mirror delivers is
+        checked, so another mirror is no reason to run anything again. A user's table of scores
+        enters with the sha256 of its content.
+        """
+        content = self.model_dump(
+            mode="json", exclude_defaults=True, exclude={"archive", "mirrors"}
+        )
+        if self.csv is not None:
+            path = self.csv_path()
+            content["csv_sha256"] = sha256_file(path) if path.is_file() else None
+        return content
+
+    def csv_path(self) -> Path:
+        """Return the path of a user's table of scores; a relative one is below `folder`."""
+        assert self.csv is not None and self.folder is not None
+        return self.folder / self.csv

@@ -1,0 +1,164 @@
+"""The whole of the rule fetch_dataset: get the bytes, unpack, read, check, write."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from dissect_iqa.datasets.base import DatasetKind, Index, Reading, index_folder
+from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.finish import check_counts, check_pictures, complete, finish, leave_out
+from dissect_iqa.datasets.folder import read_folder
+from dissect_iqa.datasets.obtain import PICTURES, obtain
+from dissect_iqa.datasets.registry import KINDS
+
+
+def prepare_dataset(
+    entry: DatasetEntry,
+    folder: Path,
+    downloads: Path,
+    spec: str,
+    offline: bool = False,
+    workers: int | None = None,
+) -> None:
+    """Make a data set ready: `pairs.parquet`, `images.parquet`, `provenance.json`, pictures.
+
+    Bytes are taken from the first of these that there is: pictures unpacked by an earlier run,
+    the entry's `folder`, its `archive`, its `mirrors`, the built-in sources in turn.
+
+    Parameters
+    ----------
+    entry : DatasetEntry
+        From the data set table.
+    folder : Path
+        ``resources/datasets/{dataset}``.
+    downloads : Path
+        Where archives are kept, shared by all data sets.
+    spec : str
+        Canonical JSON of the stage, as every stage writes it into its outputs.
+    offline : bool
+        Never touch the network; say which file to put where instead.
+    workers : int, optional
+        Processes that decode and hash pictures; default: all CPUs.
+
+    Raises
+    ------
+    UserError
+        If the data set can't be had or doesn't check out; says what to do.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        if entry.kind == "demo":
+            _prepare_demo(folder, spec, workers)
+        elif entry.kind == "folder":
+            _prepare_own(entry, folder, spec, workers)
+        else:
+            _prepare_public(KINDS[entry.kind], entry, folder, downloads, spec, offline, workers)
+
+
+def _prepare_demo(folder: Path, spec: str, workers: int | None) -> None:
+    from dissect_iqa.datasets.demo import make_demo
+
+    frame, facts = make_demo(folder, tqdm)
+    finish(folder, frame, facts, spec, workers=workers)
+
+
+def _prepare_own(entry: DatasetEntry, folder: Path, spec: str, workers: int | None) -> None:
+    assert entry.folder is not None
+    root = _root(entry.folder, folder)
+    index = index_folder(entry.folder, entry.ignore)
+    reading = read_folder(index, entry)
+    facts = {
+        "title": entry.label or f"own data set in {entry.folder}",
+        "root": root,
+        "direction": entry.direction,
+        "citation": entry.citation,
+        "licence": entry.licence,
+        "label": entry.label,
+        "source": {"label": "local folder", "folder": str(entry.folder)},
+        **reading.facts,
+    }
+    finish(
+        folder,
+        reading.frame,
+        facts,
+        spec,
+        index=index,
+        drop_identical=entry.drop_identical,
+        workers=workers,
+    )
+
+
+def _prepare_public(
+    kind: DatasetKind,
+    entry: DatasetEntry,
+    folder: Path,
+    downloads: Path,
+    spec: str,
+    offline: bool,
+    workers: int | None,
+) -> None:
+    if entry.folder is not None:
+        root, prefix = _root(entry.folder, folder), ""
+        found = _read(kind, entry, entry.folder)
+        source = {"label": "local folder", "folder": str(entry.folder)}
+    else:
+        root, prefix = ".", f"{PICTURES}/"
+        found, source = obtain(
+            kind, entry, folder, downloads, offline, lambda unpacked: _read(kind, entry, unpacked)
+        )
+    index, frame = found.index, found.reading.frame
+    if prefix:
+        index = Index(folder, [prefix + file for file in index.files])
+        for column in ("reference_file", "distorted_file"):
+            frame[column] = prefix + frame[column]
+    facts = {
+        "title": kind.title,
+        "root": root,
+        "direction": kind.direction,
+        "citation": kind.citation.text,
+        "citation_key": kind.citation.key,
+        "licence": kind.licence,
+        "page": kind.page,
+        "source": source,
+        **found.reading.facts,
+    }
+    finish(
+        folder,
+        frame,
+        facts,
+        spec,
+        index=index,
+        aside={prefix + file for file in found.reading.aside},
+        counts=kind.expected(entry, found.reading),
+        drop_identical=entry.drop_identical,
+        workers=workers,
+    )
+
+
+def _root(pictures: Path, folder: Path) -> str:
+    """Return where pictures used in place are, as seen from the data set's folder.
+
+    A path given relative to the project stays relative, so that the project can be moved.
+    """
+    if pictures.is_absolute():
+        return str(pictures.resolve())
+    return os.path.relpath(pictures.resolve(), folder.resolve())
+
+
+@dataclass
+class _Found:
+    index: Index
+    reading: Reading
+
+
+def _read(kind: DatasetKind, entry: DatasetEntry, root: Path) -> _Found:
+    """Read a data set's tables and check that names, pictures and counts agree."""
+    index = index_folder(root, entry.ignore)
+    reading = kind.read(index, entry)
+    check_pictures(reading.frame, index, reading.aside)
+    pairs, _ = leave_out(complete(reading.frame, kind.title))
+    check_counts(pairs, kind.expected(entry, reading), kind.title)
+    return _Found(index, reading)

@@ -1,0 +1,103 @@
+"""All data sets the pipeline knows, and the table of those a study uses."""
+
+import re
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from dissect_iqa.datasets.bapps import BAPPS
+from dissect_iqa.datasets.base import DatasetKind
+from dissect_iqa.datasets.cid22 import CID22
+from dissect_iqa.datasets.cidiq import CIDIQ
+from dissect_iqa.datasets.csiq import CSIQ
+from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.kadid10k import KADID10K
+from dissect_iqa.datasets.live import LIVE
+from dissect_iqa.datasets.livemd import LIVE_MD
+from dissect_iqa.datasets.mdid import MDID
+from dissect_iqa.datasets.nights import NIGHTS
+from dissect_iqa.datasets.pieapp import PIEAPP
+from dissect_iqa.datasets.pipal import PIPAL
+from dissect_iqa.datasets.tid2008 import TID2008
+from dissect_iqa.datasets.tid2013 import TID2013
+from dissect_iqa.datasets.vclfer import VCLFER
+from dissect_iqa.errors import UserError
+from dissect_iqa.validation import explain, find_in_yaml
+
+#: Every public data set by the name its `kind` has in the config.
+KINDS: dict[str, DatasetKind] = {
+    kind.name: kind
+    for kind in (
+        TID2008,
+        TID2013,
+        KADID10K,
+        CSIQ,
+        LIVE,
+        LIVE_MD,
+        PIPAL,
+        PIEAPP,
+        MDID,
+        CIDIQ,
+        CID22,
+        VCLFER,
+        BAPPS,
+        NIGHTS,
+    )
+}
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def read_datasets(path: Path | str) -> dict[str, DatasetEntry]:
+    """Read the data set table.
+
+    Parameters
+    ----------
+    path : path
+        YAML: a mapping from names (used in the config and as folder names) to entries.
+
+    Returns
+    -------
+    dict of str to DatasetEntry
+        In the order of the file.
+
+    Raises
+    ------
+    UserError
+        Naming file, line, option, what was found and what is allowed.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror})") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: no valid YAML: {error}") from error
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"{path}: must be a mapping from data set names to entries")
+    entries = {}
+    for name, values in content.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise UserError(
+                f"{find_in_yaml([path], (name,))}: {name!r} can't name a data set; use letters, "
+                "digits, '_', '-' and '.'"
+            )
+        if not isinstance(values, dict):
+            raise UserError(
+                f"{find_in_yaml([path], (name,))}: {name!r} must hold options, e.g. "
+                "{kind: tid2013}; "
+                f"found {values!r}"
+            )
+        entries[name] = parse_entry(name, values, path)
+    return entries
+
+
+def parse_entry(name: str, values: dict, path: Path | str = "datasets") -> DatasetEntry:
+    """Validate one entry; see `read_datasets`."""
+    try:
+        return DatasetEntry.model_validate(values)
+    except ValidationError as error:
+        files = [path] if Path(path).is_file() else []
+        text = explain(error, DatasetEntry, lambda location: find_in_yaml(files, (name, *location)))
+        raise UserError(f"data set {name!r}: {text}") from error

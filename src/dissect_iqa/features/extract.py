@@ -1,0 +1,210 @@
+"""The extraction engine: every picture once through the network, statistics into one file.
+
+The references of a unit run first and their layer outputs stay on the device. Their distorted
+pictures follow in batches; inside each layer's hook the output is reduced against the
+reference's and dropped. So memory is that of plain inference plus one reference's features, and
+nothing but statistics leaves the device. Pictures are decoded ahead in threads. Every finished
+batch goes into a journal (the part file), from which the HDF5 file is made at the end.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.features.device import PRECISIONS, arithmetic, claim_device, describe
+from dissect_iqa.features.engine import Engine
+from dissect_iqa.features.inputs import input_size
+from dissect_iqa.features.journal import Journal
+from dissect_iqa.features.layout import cache_bytes
+from dissect_iqa.features.pictures import Loader, PictureSet, check_pictures
+from dissect_iqa.features.plan import Plan, make_plan
+from dissect_iqa.features.runner import Runner
+from dissect_iqa.features.writer import write_cache
+from dissect_iqa.models.network import Network
+from dissect_iqa.provenance import canonical_json, fingerprint, software_versions
+
+log = logging.getLogger(__name__)
+
+#: Part files of another number are not continued; raise it when a change moves any digit.
+ENGINE_VERSION = 1
+
+
+def extract_features(
+    network: Network,
+    dataset: PictureSet,
+    target: Path | str,
+    spec: str,
+    device: str = "auto",
+    batch_size: int = 16,
+    precision: str = "float32",
+    keep_raw: tuple[str, ...] = (),
+    progress: bool = True,
+) -> None:
+    """Extract the channel statistics of all layers for all pictures and pairs of a data set.
+
+    A run that was interrupted is continued from its part file, ``<target>.part``, if that was
+    begun with the same spec, pictures, weights, layers, device and versions.
+
+    Parameters
+    ----------
+    network : Network
+        With its weights loaded; its module is moved to the device.
+    dataset : PictureSet
+        What `dissect_iqa.datasets.read_dataset` returned.
+    target : path
+        The HDF5 file; appears only when it is whole and verified.
+    spec : str
+        Canonical JSON of everything that can change a number.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; see `claim_device`.
+    batch_size : int
+        Most pictures in one pass; halved by itself when memory runs out.
+    precision : {"float32", "tf32", "float16", "bfloat16"}
+        Arithmetic of the network; statistics are float32 always.
+    keep_raw : tuple of str
+        Layers (names or wildcards) whose features are kept whole, too, as float16.
+    progress : bool
+        Show a bar if there is a terminal.
+
+    Raises
+    ------
+    UserError
+        If the device is not there, pictures are missing or have changed (all are listed before
+        the network runs), a feature isn't finite, memory does not suffice for one picture, the
+        disk is full, or another process is extracting into the same file.
+    """
+    target = Path(target)
+    if precision not in PRECISIONS:
+        raise UserError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
+    raw = match_layers(network, keep_raw)
+    with claim_device(device) as place, arithmetic(precision), orderly_end():
+        check_pictures(dataset)
+        images = dataset.images[["file", "role", "sha256", "height", "width"]]
+        plan = make_plan(dataset.pairs, _seen_sizes(images, network), batch_size)
+        pairs = pd.DataFrame({"reference": plan.reference, "distorted": plan.distorted})
+        with Runner(network, place, precision, raw) as runner, Loader(dataset) as loader:
+            channels = _channels(runner, loader, plan)
+            _check_room(target, cache_bytes(channels, len(images), len(pairs)))
+            facts = _facts(network, images, spec, describe(place, precision))
+            identity = _identity(facts, plan, network, channels, raw)
+            with Journal(target.with_name(f"{target.name}.part"), identity) as journal:
+                engine = Engine(runner, loader, plan, journal, images, batch_size)
+                engine.run(progress)
+                facts["batch_size"] = str(engine.batch_size)
+                write_cache(target, journal, network.layers, channels, images, pairs, facts)
+                journal.remove()
+    log.info("%s: %d pictures, %d pairs, %d layers", target, len(images), len(pairs), len(channels))
+
+
+def match_layers(network: Network, patterns: tuple[str, ...]) -> frozenset[int]:
+    """Return the numbers of the layers that any of the names or wildcards matches.
+
+    Raises
+    ------
+    UserError
+        If one matches nothing.
+    """
+    names = [layer.name for layer in network.layers]
+    found: set[int] = set()
+    for pattern in patterns:
+        matches = {i for i, name in enumerate(names) if fnmatchcase(name, pattern)}
+        if not matches:
+            raise UserError(
+                f"{network.id}: keep_raw {pattern!r} matches no layer; there are: "
+                f"{', '.join(names)}"
+            )
+        found |= matches
+    return frozenset(found)
+
+
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """Let SIGTERM end the block like an exception, so that files are closed; status 143."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+
+    def end(_signal: int, _frame: Any) -> None:
+        log.warning("asked to end (SIGTERM); finished rows stay and the next run continues")
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _seen_sizes(images: pd.DataFrame, network: Network) -> pd.DataFrame:
+    """Return the table of pictures with the sizes that the network gets to see."""
+    sizes = [
+        input_size(int(height), int(width), network.input)
+        for height, width in zip(images["height"], images["width"], strict=True)
+    ]
+    return images.assign(height=[h for h, _ in sizes], width=[w for _, w in sizes])
+
+
+def _channels(runner: Runner, loader: Loader, plan: Plan) -> list[int]:
+    """Run one picture to learn each layer's number of channels."""
+    first = next(loader.stream([plan.units[0].references[:1]]))
+    references, _ = runner.references(first)
+    return [layer.features.shape[2] for layer in references.layers]
+
+
+def _check_room(target: Path, wanted: int) -> None:
+    """Refuse to start what can't end: for a while there are both the part and the final file."""
+    folder = target.parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < 2 * wanted:
+        raise UserError(
+            f"{target}: needs {2 * wanted / 1e9:.2f} GB for a while and {wanted / 1e9:.2f} GB in "
+            f"the end, but only {free / 1e9:.2f} GB are free; make room or choose another folder"
+        )
+
+
+def _facts(
+    network: Network, images: pd.DataFrame, spec: str, device: dict[str, Any]
+) -> dict[str, str]:
+    listing = canonical_json(images[["file", "sha256"]].to_numpy().tolist())
+    return {
+        "fingerprint": fingerprint(spec),
+        "spec": spec,
+        "model": network.id,
+        "weights_sha256": network.weights_sha256,
+        "images_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+        "versions": canonical_json(software_versions()),
+        "device": canonical_json(device),
+    }
+
+
+def _identity(
+    facts: dict[str, str], plan: Plan, network: Network, channels: list[int], raw: frozenset[int]
+) -> dict[str, Any]:
+    """Return what a part file must have been begun with to be continued."""
+    pairs = hashlib.sha256(np.stack([plan.reference, plan.distorted]).tobytes()).hexdigest()
+    device = json.loads(facts["device"])
+    device.pop("threads", None)
+    return {
+        "engine": ENGINE_VERSION,
+        "torch": torch.__version__,
+        "device": device,
+        "pairs_sha256": pairs,
+        "layers": [[layer.name, n] for layer, n in zip(network.layers, channels, strict=True)],
+        "raw": sorted(raw),
+        **{key: facts[key] for key in ("fingerprint", "weights_sha256", "images_sha256")},
+    }

@@ -1,0 +1,145 @@
+"""Read a data set's pictures: check all of them first, then decode ahead of the network."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from dissect_iqa.datasets.pictures import available_cpus, decode_picture, hash_files
+from dissect_iqa.errors import UserError
+
+_NAMED_AT_MOST = 100
+
+
+class PictureSet(Protocol):
+    """What extraction needs of a data set; see `dissect_iqa.datasets.tables.Dataset`."""
+
+    pairs: pd.DataFrame
+    images: pd.DataFrame
+    root: Path
+
+    def path(self, file: str) -> Path:
+        """Return where a picture is."""
+        ...
+
+
+def check_pictures(dataset: PictureSet) -> None:
+    """Check that every picture is, byte for byte, the one that the data set was prepared with.
+
+    Each was decoded then, so it decodes now; hashing costs a fraction of decoding.
+
+    Raises
+    ------
+    UserError
+        Listing every picture that is missing, can't be read or has changed.
+    """
+    files = dataset.images["file"].tolist()
+    paths = [dataset.path(file) for file in files]
+    problems = []
+    hashes = hash_files(paths, available_cpus())
+    for file, path, wanted, found in zip(
+        files, paths, dataset.images["sha256"], hashes, strict=True
+    ):
+        if isinstance(found, OSError):
+            problems.append(f"{file}: {found.strerror or found}")
+        elif found != wanted:
+            problems.append(f"{file}: {_what_changed(path)}")
+    if problems:
+        shown = "\n".join(f"  {line}" for line in problems[:_NAMED_AT_MOST])
+        rest = len(problems) - _NAMED_AT_MOST
+        raise UserError(
+            f"{dataset.root}: {len(problems)} picture(s) can't be used; fetch the data set "
+            f"again:\n{shown}" + (f"\n  ... and {rest} more" if rest > 0 else "")
+        )
+
+
+def _what_changed(path: Path) -> str:
+    try:
+        decode_picture(path.read_bytes())
+    except Exception as error:  # decoders fail in many ways, and each means the same here
+        return f"damaged, doesn't decode ({error or type(error).__name__})"
+    return "isn't the picture that the data set was prepared with (its sha256 differs)"
+
+
+def load(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Decode one picture.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    size : (int, int)
+        Height and width that it must have.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB.
+
+    Raises
+    ------
+    UserError
+        If it can't be read or decoded, or has another size.
+    """
+    try:
+        pixels = decode_picture(path.read_bytes())
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: can't be decoded ({error or type(error).__name__})") from error
+    if pixels.shape[:2] != size:
+        raise UserError(
+            f"{path}: {pixels.shape[1]}x{pixels.shape[0]} pixels instead of {size[1]}x{size[0]}; "
+            "fetch the data set again"
+        )
+    return pixels
+
+
+class Loader:
+    """Decodes lists of pictures in threads, ahead of their use and in order.
+
+    Parameters
+    ----------
+    dataset : PictureSet
+        Where the pictures are.
+    ahead : int
+        How many lists are decoded before they are asked for; bounds memory.
+    workers : int, optional
+        Threads; Pillow decodes without holding Python's lock.
+    """
+
+    def __init__(self, dataset: PictureSet, ahead: int = 2, workers: int | None = None):
+        images = dataset.images
+        self._paths = [dataset.path(file) for file in images["file"]]
+        self._sizes = list(
+            zip(images["height"].astype(int), images["width"].astype(int), strict=True)
+        )
+        self._ahead = ahead
+        self._pool = ThreadPoolExecutor(workers or min(16, max(2, os.cpu_count() or 1)), "decode")
+
+    def __enter__(self) -> "Loader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def stream(self, lists: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield (N, H, W, 3) uint8 for each list of rows of the table of pictures."""
+        waiting: deque[list[Future[np.ndarray]]] = deque()
+        rest = iter(lists)
+        while True:
+            while len(waiting) <= self._ahead:
+                rows = next(rest, None)
+                if rows is None:
+                    break
+                waiting.append(
+                    [self._pool.submit(load, self._paths[r], self._sizes[r]) for r in rows]
+                )
+            if not waiting:
+                return
+            yield np.stack([future.result() for future in waiting.popleft()])

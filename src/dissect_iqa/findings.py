@@ -1,0 +1,293 @@
+"""The paper's findings as functions from a run's numbers to a verdict.
+
+Hernández-Cámara et al., *Dissecting the effectiveness of deep features as metric of perceptual
+image quality*, Neural Networks 2025 (arXiv 2302.13345). Each function states what would have to be
+seen for the finding to hold, and for it not to hold; anything between can't be told.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from dissect_iqa.evidence import (
+    FAILS,
+    HOLDS,
+    MODERATE,
+    OPEN,
+    Finding,
+    rank_correlation,
+    shape_of,
+    share,
+    too_few,
+    within_strata,
+)
+
+SSIM_FAMILY = ("ssim", "ssim_downsampled")
+LEARNED = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "dists", "dists_256")
+
+#: What pictures a network has seen: the first pattern that matches decides; None is neither.
+_ENVIRONMENTS: tuple[tuple[str, str | None], ...] = (
+    (r"ImageNet-1k, (1|10) %|a class", "small or restricted"),
+    (r"Stylized|synthetic noise", None),
+    (r"CIFAR|MNIST|BSDS|SynthText|Taskonomy|SAYCam|Ego4D|Kinetics|TCGA", "small or restricted"),
+    (
+        r"ImageNet|Places|YFCC|LAION|WIT|DataComp|Instagram|WebVision|PASS|iNaturalist|ecoset|"
+        r"Conceptual Captions|COCO",
+        "large and natural",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of one data set in a run.
+
+    Attributes
+    ----------
+    dataset : str
+        Its name.
+    models : DataFrame
+        One row a trained model, indexed by id: `honest` (SRCC of the honestly chosen layer),
+        `honest_low`, `honest_high`, `last`, `layers`, and the model table's `function`,
+        `architecture`, `family`, `environment`, `top1`.
+    metrics : DataFrame
+        One row a metric, indexed by name: `value`, `low`, `high`.
+    comparisons : DataFrame
+        Rows of `compare` on this data set; may be empty.
+    """
+
+    dataset: str
+    models: pd.DataFrame
+    metrics: pd.DataFrame
+    comparisons: pd.DataFrame
+
+    def outcome(self, first: str, second: str) -> str:
+        """Tell whether `first` beats `second`: ``won``, ``lost`` or ``open``.
+
+        By their comparison if they met; else by intervals that don't overlap, which is stricter.
+        """
+        met = self.comparisons
+        met = met[met["first"].isin([first, second]) & met["second"].isin([first, second])]
+        if len(met):
+            winner = met.iloc[0]["winner"]
+            return "open" if not winner else ("won" if winner == first else "lost")
+        (low1, high1), (low2, high2) = self._interval(first), self._interval(second)
+        if low1 > high2:
+            return "won"
+        return "lost" if high1 < low2 else "open"
+
+    def _interval(self, name: str) -> tuple[float, float]:
+        if name in self.models.index:
+            return tuple(self.models.loc[name, ["honest_low", "honest_high"]])
+        return tuple(self.metrics.loc[name, ["low", "high"]])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One finding of the paper: its name, its sentence, and its check."""
+
+    name: str
+    finding: str
+    check: Callable[[Run], Finding] = field(repr=False)
+
+
+def scale_of(environment: str) -> str | None:
+    """Return ``large and natural``, ``small or restricted``, or None for neither."""
+    for pattern, scale in _ENVIRONMENTS:
+        if re.search(pattern, str(environment)):
+            return scale
+    return None
+
+
+def supervision_of(function: str) -> str | None:
+    """Return ``supervised classification``, ``self- or unsupervised``, or None for neither."""
+    if re.match(r"supervised classification(?! \()", str(function)):
+        return "supervised classification"
+    return "self- or unsupervised" if re.match(r"(self-|un)supervised", str(function)) else None
+
+
+def most_beat_ssim(run: Run) -> Finding:
+    """Hold if the share of models above SSIM is over one half, and most are so significantly."""
+    present = [name for name in SSIM_FAMILY if name in run.metrics.index]
+    if not present or run.models.empty:
+        return Finding(OPEN, "No model or no SSIM has a correlation here.", "nothing to compare")
+    rival = run.metrics.loc[present, "value"].idxmax()
+    above = run.models["honest"] > run.metrics.loc[rival, "value"]
+    outcomes = [run.outcome(name, rival) for name in run.models.index]
+    text = (
+        f"{above.sum()} of {len(above)} trained models have a higher SRCC than {rival} "
+        f"({run.metrics.loc[rival, 'value']:.3f}), {outcomes.count('won')} of them significantly; "
+        f"{outcomes.count('lost')} are significantly below it."
+    )
+    found = share(above, text, "share of models above SSIM")
+    if found.verdict == HOLDS and 2 * outcomes.count("won") <= len(outcomes):
+        few = "most of the differences are not significant on these pictures"
+        return replace(found, verdict=OPEN, why=few)
+    return found
+
+
+def some_beat_learned(run: Run) -> Finding:
+    """Hold if one model beats every LPIPS and DISTS of the run significantly."""
+    present = [name for name in LEARNED if name in run.metrics.index]
+    kinds = {name.partition("_")[0] for name in present}
+    if run.models.empty or kinds != {"lpips", "dists"}:
+        lacking = " and ".join(name.upper() for name in ("lpips", "dists") if name not in kinds)
+        text = f"Not computed here: {lacking}." if lacking else "No model has a correlation."
+        return Finding(OPEN, text, "the finding is about LPIPS and DISTS together")
+    outcomes = {name: [run.outcome(name, rival) for rival in present] for name in run.models.index}
+    winners = [name for name, found in outcomes.items() if set(found) == {"won"}]
+    beaten = [name for name, found in outcomes.items() if "lost" in found]
+    best = run.models["honest"].idxmax()
+    margin = run.models.loc[best, "honest"] - run.metrics.loc[present, "value"].max()
+    text = (
+        f"{len(winners)} of {len(outcomes)} models beat all of {', '.join(present)} significantly; "
+        f"the best, {best}, is {margin:+.3f} from the best of these."
+    )
+    verdict = HOLDS if winners else (FAILS if len(beaten) == len(outcomes) else OPEN)
+    why = "no difference is large enough for this number of pictures" if verdict == OPEN else ""
+    return Finding(
+        verdict, text, why, "SRCC above the best of LPIPS and DISTS", margin, n=len(outcomes)
+    )
+
+
+def supervised_better(run: Run) -> Finding:
+    """Hold if supervised classifiers beat otherwise equal self- and unsupervised networks."""
+    kind = run.models["function"].map(supervision_of)
+    stratum = run.models["architecture"].str.split().str[0] + " on " + run.models["environment"]
+    return within_strata(
+        run.models["honest"],
+        kind,
+        stratum,
+        ("supervised classification", "self- or unsupervised"),
+        "same architecture and same pictures",
+    )
+
+
+def large_natural_better(run: Run) -> Finding:
+    """Hold if networks from large natural data sets beat otherwise equal ones from others."""
+    kind = run.models["environment"].map(scale_of)
+    stratum = run.models["architecture"].str.split().str[0] + ", " + run.models["function"]
+    return within_strata(
+        run.models["honest"],
+        kind,
+        stratum,
+        ("large and natural", "small or restricted"),
+        "same architecture and same function",
+    )
+
+
+def accuracy_no_guide(run: Run) -> Finding:
+    """Hold if accuracy and correlation are at most moderately related, or by an inverted U."""
+    table = _classifiers(run)
+    table = table[table["top1"].notna()]
+    few = too_few(len(table), "supervised ImageNet-1k classifiers with a published accuracy")
+    if few:
+        return few
+    rho, low, high, p = rank_correlation(table["top1"], table["honest"])
+    shape = shape_of(table["top1"].to_numpy(), table["honest"].to_numpy())
+    text = (
+        f"Over {len(table)} supervised ImageNet-1k classifiers the rank correlation of top-1 "
+        f"accuracy ({table['top1'].min():.0f} to {table['top1'].max():.0f} %) with SRCC is "
+        f"{rho:+.2f}; shape: {shape}."
+    )
+    verdict = HOLDS if high < MODERATE or shape == "inverted U" else (FAILS if low > 0 else OPEN)
+    why = f"the interval holds 0 and more than {MODERATE}" if verdict == OPEN else ""
+    return Finding(
+        verdict, text, why, "rank correlation with accuracy", rho, low, high, p, len(table)
+    )
+
+
+def simpler_better(run: Run) -> Finding:
+    """Hold if SRCC falls with the number of layers among supervised classifiers."""
+    table = _classifiers(run)
+    few = too_few(len(table), "supervised ImageNet-1k classifiers")
+    if few:
+        return few
+    rho, low, high, p = rank_correlation(table["layers"], table["honest"])
+    text = (
+        f"Over {len(table)} supervised ImageNet-1k classifiers with {table['layers'].min():.0f} to "
+        f"{table['layers'].max():.0f} layers the rank correlation of their number with SRCC is "
+        f"{rho:+.2f}."
+    )
+    verdict = HOLDS if high < 0 else (FAILS if low > 0 else OPEN)
+    why = "the interval holds 0" if verdict == OPEN else ""
+    return Finding(
+        verdict,
+        text,
+        why,
+        "rank correlation with the number of layers",
+        rho,
+        low,
+        high,
+        p,
+        len(table),
+    )
+
+
+def best_not_last(run: Run) -> Finding:
+    """Hold if for most models a layer chosen on other pictures beats the last one."""
+    table = run.models[run.models["last"].notna()]
+    if table.empty:
+        return Finding(OPEN, "No model has more than one layer here.", "nothing to choose from")
+    gain = table["honest"] - table["last"]
+    text = (
+        f"For {(gain > 0).sum()} of {len(table)} models the layer chosen without the references it "
+        f"is judged on has a higher SRCC than the last one; median gain {gain.median():+.3f}."
+    )
+    return share(gain > 0, text, "share of models whose best layer is not the last")
+
+
+def best_classifier_not_best(run: Run) -> Finding:
+    """Hold if the best metric is significantly better than the most accurate classifier."""
+    table = run.models[run.models["top1"].notna()]
+    if len(table) < 3:
+        return too_few(len(table), "models with a published accuracy", 3)
+    metric, classifier = table["honest"].idxmax(), table["top1"].idxmax()
+    margin = table.loc[metric, "honest"] - table.loc[classifier, "honest"]
+    rank = int((table["honest"] > table.loc[classifier, "honest"]).sum()) + 1
+    text = (
+        f"The most accurate of {len(table)} classifiers, {classifier} "
+        f"({table.loc[classifier, 'top1']:.1f} %), is number {rank} by SRCC, {margin:.3f} below "
+        f"{metric}."
+    )
+    outcome = run.outcome(metric, classifier) if metric != classifier else "lost"
+    verdict = {"won": HOLDS, "lost": FAILS, "open": OPEN}[outcome]
+    why = "the difference is not significant" if verdict == OPEN else ""
+    return Finding(verdict, text, why, "SRCC lost by the best classifier", margin, n=len(table))
+
+
+#: The findings, in the order in which they are reported.
+CLAIMS: Sequence[Claim] = (
+    Claim("most_beat_ssim", "Most models beat SSIM.", most_beat_ssim),
+    Claim("some_beat_learned", "Some models beat LPIPS and DISTS.", some_beat_learned),
+    Claim(
+        "supervised_better",
+        "Supervised classification gives better metrics than self- and unsupervised functions.",
+        supervised_better,
+    ),
+    Claim(
+        "accuracy_no_guide",
+        "Better performance in the task does not mean better correlation.",
+        accuracy_no_guide,
+    ),
+    Claim("simpler_better", "Simpler architectures beat very deep ones.", simpler_better),
+    Claim("best_not_last", "The best layer is generally not the last.", best_not_last),
+    Claim(
+        "large_natural_better",
+        "Large natural environments give better metrics than small restricted ones.",
+        large_natural_better,
+    ),
+    Claim(
+        "best_classifier_not_best",
+        "The best classifiers are not the best metrics.",
+        best_classifier_not_best,
+    ),
+)
+
+
+def _classifiers(run: Run) -> pd.DataFrame:
+    kind = run.models["function"].map(supervision_of)
+    place = run.models["environment"].astype(str)
+    return run.models[(kind == "supervised classification") & (place == "ImageNet-1k")]

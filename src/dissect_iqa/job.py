@@ -1,0 +1,38 @@
+"""What every workflow script shares: a log file, and errors a person can read."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dissect_iqa.errors import UserError
+
+
+@contextmanager
+def job(log: Path | str) -> Iterator[logging.Logger]:
+    """Run a block as one job: log to `log` and the terminal, end with status 1 on error.
+
+    A `UserError` prints its one sentence; anything else leaves its traceback in the log file
+    and names that file on the terminal.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    to_file = logging.FileHandler(log, mode="w")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(to_file)
+    logger = logging.getLogger("dissect_iqa")
+    logger.setLevel(logging.INFO)
+    try:
+        yield logger
+    except UserError as error:
+        logger.error("%s", error)
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except Exception as error:
+        logger.exception("unexpected failure")
+        print(f"unexpected {type(error).__name__}: {error}\nsee {log}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    finally:
+        root.removeHandler(to_file)
+        to_file.close()

@@ -1,0 +1,1 @@
+"""Networks: the model table, builders, layers, input policies and weights."""

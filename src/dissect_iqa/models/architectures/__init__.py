@@ -1,0 +1,1 @@
+"""Architectures that neither torchvision nor timm builds, under the keys of their weights."""

@@ -1,0 +1,205 @@
+"""Build a network from its row: the architecture, and then its weights.
+
+Building never touches the network: every builder is told to download nothing, neither for
+the whole model nor for its backbone.
+"""
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.models import torchvision_builders
+from dissect_iqa.models.inputs import input_policy, timm_name
+from dissect_iqa.models.layers import resolve_layers
+from dissect_iqa.models.network import Network
+from dissect_iqa.models.row import ModelRow
+from dissect_iqa.provenance import sha256_file
+from dissect_iqa.validation import suggest
+
+
+def build(row: ModelRow, seed: int | None = None) -> nn.Module:
+    """Build a row's architecture without its weights, in eval mode, gradients off.
+
+    Parameters
+    ----------
+    row : ModelRow
+        Columns `builder` and `architecture` say what to build.
+    seed : int, optional
+        Initialise at random from this seed, the way the architecture initialises itself; the
+        global generator is left as it was. Without it the parameters' values mean nothing.
+
+    Returns
+    -------
+    nn.Module
+        Its state dict has exactly the keys that the row's weights must have. In-place
+        activations are turned into ordinary ones: same numbers, but a layer's output can be
+        kept without being overwritten by the next one.
+
+    Raises
+    ------
+    UserError
+        If the builder, the architecture or one of its options does not exist.
+    """
+    with torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.manual_seed(seed)
+        module = _construct(row, initialise=seed is not None)
+    for part in module.modules():
+        if getattr(part, "inplace", False) is True:
+            part.inplace = False
+    return module.eval().requires_grad_(False)
+
+
+def skeleton(row: ModelRow) -> nn.Module:
+    """Build a row's architecture for looking at it only: without memory for values, if possible.
+
+    Returns
+    -------
+    nn.Module
+        On the meta device, where a forward pass gives shapes and no numbers; on the CPU for the
+        few architectures that compute something while they are built.
+    """
+    try:
+        with torch.device("meta"):
+            return build(row)
+    except (NotImplementedError, RuntimeError):
+        return build(row)
+
+
+def load_network(row: ModelRow, weights_path: Path | str) -> Network:
+    """Build a network, load its weights, and name its layers.
+
+    Parameters
+    ----------
+    row : ModelRow
+        The configuration.
+    weights_path : path
+        What `fetch_weights` made: a safetensors file that fits the architecture exactly.
+
+    Raises
+    ------
+    UserError
+        If a key is missing or left over, a shape differs, a value isn't finite, the file is
+        damaged, or a layer can't be read.
+    """
+    module = build(row)
+    try:
+        state = load_file(weights_path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{row.id}: weights file {weights_path} can't be read ({error}). "
+            "Delete it and run again."
+        ) from error
+    load_strictly(row, module, state)
+    policy = input_policy(row, module)
+    return Network(
+        id=row.id,
+        module=module,
+        layers=resolve_layers(module, row, policy),
+        input=policy,
+        weights_sha256=sha256_file(weights_path),
+    )
+
+
+def load_strictly(row: ModelRow, module: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Copy a state dict into a module; every key must fit.
+
+    Raises
+    ------
+    UserError
+        Naming the keys that are missing, left over, of another shape, or not finite.
+    """
+    wanted = module.state_dict()
+    # Files converted from caffe2 have no batch counters; nothing in eval mode reads them.
+    missing = [k for k in wanted if k not in state and not k.endswith(".num_batches_tracked")]
+    unexpected = [key for key in state if key not in wanted]
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    infinite = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    for what, keys in (
+        ("lack the keys", missing),
+        ("have keys that the architecture has not", unexpected),
+        ("have keys of another shape", shapes),
+        ("have values that are not finite in", infinite),
+    ):
+        if keys:
+            shown = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+            raise UserError(
+                f"{row.id}: the weights {what}: {shown}. Check the columns architecture, unwrap, "
+                "strip and drop of this model"
+            )
+    module.load_state_dict(state, strict=False)
+
+
+def _construct(row: ModelRow, initialise: bool) -> nn.Module:
+    if row.builder == "torchvision":
+        return torchvision_builders.construct(row, initialise)
+    if row.builder == "timm":
+        return _from_timm(row)
+    return _from_function(row)
+
+
+def _from_timm(row: ModelRow) -> nn.Module:
+    import timm
+
+    options = row.options
+    if options.pop("head", "keep") == "none":
+        options["num_classes"] = 0
+    name = timm_name(row)
+    try:
+        return timm.create_model(name, pretrained=False, **options)
+    except RuntimeError as error:
+        known = [*timm.list_models(), *timm.list_models(pretrained=True)]
+        if name in known:
+            raise UserError(f"{row.id}: timm can't build {name!r}: {error}") from error
+        raise UserError(
+            f"{row.id}: timm {timm.__version__} has no model {name!r}{suggest(name, known)}"
+        ) from error
+    except (TypeError, ValueError, AssertionError) as error:
+        raise UserError(f"{row.id}: timm can't build {row.architecture!r}: {error}") from error
+
+
+def _from_function(row: ModelRow) -> nn.Module:
+    module_name, function_name = row.builder.split(":")
+    # A user's own module may lie beside the Snakefile, where a workflow script would not look.
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        namespace = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UserError(
+            f"{row.id}: builder {row.builder!r}: module {module_name!r} can't be imported ({error})"
+        ) from error
+    function = getattr(namespace, function_name, None)
+    if not callable(function):
+        known = [name for name, value in vars(namespace).items() if inspect.isfunction(value)]
+        raise UserError(
+            f"{row.id}: builder {row.builder!r}: {module_name} has no function "
+            f"{function_name!r}{suggest(function_name, known)}"
+        )
+    arguments: dict[str, Any] = row.options
+    # A builder with a parameter for it learns which architecture the row means.
+    if "architecture" in inspect.signature(function).parameters:
+        arguments = {"architecture": row.name, **arguments}
+    try:
+        module = function(**arguments)
+    except TypeError as error:
+        raise UserError(f"{row.id}: builder {row.builder!r}: {error}") from error
+    if not isinstance(module, nn.Module):
+        raise UserError(
+            f"{row.id}: builder {row.builder!r} returned {type(module).__name__}, "
+            "a torch.nn.Module is needed"
+        )
+    return module

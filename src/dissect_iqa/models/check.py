@@ -1,0 +1,215 @@
+"""Whether a configuration is what its line says, and fit to be studied.
+
+Everything runs on the CPU with one small photograph, in well under a minute.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.models.build import load_network, skeleton
+from dissect_iqa.models.network import Network
+from dissect_iqa.models.row import ModelRow
+
+#: Standard deviations of the noise, in grey levels of 0..255.
+LADDER = (2, 4, 8, 16, 32)
+
+#: Largest change of a distance, relative to it, that the size of a batch may make.
+BATCH_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One line of the report.
+
+    Attributes
+    ----------
+    name : str
+        What was checked.
+    passed : bool
+        Whether it holds.
+    detail : str
+        What was found.
+    mend : str
+        What to do if it does not hold; empty if it does.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    mend: str = ""
+
+
+def check_model(
+    row: ModelRow, weights: Path | str, others: Mapping[str, Path] | None = None
+) -> list[CheckResult]:
+    """Check one configuration with its weights.
+
+    Parameters
+    ----------
+    row : ModelRow
+        The configuration.
+    weights : path
+        What `fetch_weights` made of it.
+    others : mapping of str to path, optional
+        Weights of other configurations of the same architecture, by id; see `rivals`. Files
+        that do not exist are left out.
+
+    Returns
+    -------
+    list of CheckResult
+        In order; after a failure that makes the rest impossible the rest is missing.
+    """
+    try:
+        module = skeleton(row)
+    except UserError as error:
+        mend = "correct the columns builder and architecture"
+        return [CheckResult("builds", False, str(error), mend)]
+    count = sum(parameter.numel() for parameter in module.parameters())
+    results = [CheckResult("builds", True, f"{type(module).__name__}, {count / 1e6:.2f} M values")]
+    if not Path(weights).exists():
+        mend = f"fetch them: snakemake --cores 1 resources/weights/{row.id}.safetensors"
+        return [*results, CheckResult("weights", False, f"{weights} does not exist", mend)]
+    try:
+        network = load_network(row, weights)
+    except UserError as error:
+        mend = "correct architecture, unwrap, strip, drop, layers or input of its line"
+        return [*results, CheckResult("loads strictly", False, str(error), mend)]
+    depths = f"{network.layers[0].name} .. {network.layers[-1].name}"
+    results += [
+        CheckResult("loads strictly", True, f"sha256 {network.weights_sha256[:12]}"),
+        CheckResult("layers", True, f"{len(network.layers)}: {depths}"),
+        _differs(row, Path(weights), others or {}),
+    ]
+    return results + _behaviour(network)
+
+
+def rivals(row: ModelRow, models: Iterable[ModelRow]) -> list[str]:
+    """Return the ids of other rows that build the same network, and so could share weights."""
+    return [
+        other.id
+        for other in models
+        if other.id != row.id
+        and (other.builder, other.name) == (row.builder, row.name)
+        and other.weights != row.weights
+    ]
+
+
+def _differs(row: ModelRow, weights: Path, others: Mapping[str, Path]) -> CheckResult:
+    present = {name: path for name, path in others.items() if Path(path).exists()}
+    same = [name for name, path in present.items() if _same_values(weights, Path(path))]
+    if same:
+        mend = (
+            f"one of the two got the other's weights: delete both files and fetch again; if they "
+            f"stay equal, correct the column weights of {row.id} or {same[0]}"
+        )
+        return CheckResult("own weights", False, f"the same as those of {', '.join(same)}", mend)
+    return CheckResult("own weights", True, f"differ from {len(present)} others that are here")
+
+
+def _same_values(first: Path, second: Path) -> bool:
+    """Tell whether two weights files hold the same numbers, whatever is noted beside them."""
+    with safe_open(first, "pt") as a, safe_open(second, "pt") as b:
+        shared = set(a.keys()) & set(b.keys())
+        return bool(shared) and all(
+            torch.equal(a.get_tensor(key), b.get_tensor(key)) for key in sorted(shared)
+        )
+
+
+def _behaviour(network: Network) -> list[CheckResult]:
+    """Check what the network does with a photograph and noisy copies of it."""
+    # The engine is imported here: a machine without it can still build and load.
+    from dissect_iqa.features.runner import Runner
+
+    clean, noisy = _pictures()
+    try:
+        with Runner(network, torch.device("cpu")) as runner:
+            references, _ = runner.references(clean[None])
+
+            def distances(pictures: np.ndarray) -> np.ndarray:
+                index = np.zeros(len(pictures), np.int64)
+                layers, _ = runner.distorted(pictures, references, index).wait()
+                return np.stack([np.sqrt(layer[2].mean(axis=-1)) for layer in layers])
+
+            return _judge(network, distances, clean, noisy)
+    except UserError as error:
+        mend = "correct the columns layers and input"
+        return [CheckResult("runs", False, str(error), mend)]
+
+
+def _judge(
+    network: Network,
+    distances: Callable[[np.ndarray], np.ndarray],
+    clean: np.ndarray,
+    noisy: np.ndarray,
+) -> list[CheckResult]:
+    names = [layer.name for layer in network.layers]
+    together = distances(noisy)
+    single = np.concatenate([distances(picture[None]) for picture in noisy], axis=1)
+    identical = distances(clean[None])[:, 0]
+    if not np.isfinite(together).all():
+        bad = [
+            name for name, row in zip(names, together, strict=True) if not np.isfinite(row).all()
+        ]
+        mend = "the weights or the column input do not fit this network"
+        return [CheckResult("finite", False, f"not finite from layer {bad[0]!r} on", mend)]
+    extent = f"root mean squared differences {together.min():.3g} .. {together.max():.3g}"
+    results = [CheckResult("finite", True, extent)]
+    change = np.abs(together - single) / np.maximum(single, np.finfo(np.float32).tiny)
+    results.append(
+        _verdict(
+            "batch-independent",
+            names,
+            change.max(axis=1) <= BATCH_TOLERANCE,
+            f"largest relative change {change.max():.1e}",
+            "the network mixes the pictures of a batch; it must be in eval mode and without "
+            "statistics over the batch",
+        )
+    )
+    results.append(
+        _verdict(
+            "identical pair is 0",
+            names,
+            identical == 0,
+            f"largest distance {identical.max():.3g}",
+            "the network is not deterministic (dropout, random sampling); build it without",
+        )
+    )
+    levels = ", ".join(map(str, LADDER))
+    results.append(
+        _verdict(
+            "grows with noise",
+            names,
+            (np.diff(single, axis=1) > 0).all(axis=1),
+            f"for noise of {levels} grey levels",
+            "check scale, mean, std and channels of the column input, and the weights",
+        )
+    )
+    return results
+
+
+def _verdict(
+    name: str, layers: list[str], holds: np.ndarray, detail: str, mend: str
+) -> CheckResult:
+    wrong = [layer for layer, good in zip(layers, holds, strict=True) if not good]
+    if not wrong:
+        return CheckResult(name, True, f"{detail}, all {len(layers)} layers")
+    shown = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+    return CheckResult(
+        name, False, f"{detail}; not in {len(wrong)} of {len(layers)} layers: {shown}", mend
+    )
+
+
+def _pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Return a photograph (H, W, 3) and copies with more and more of the same noise."""
+    from skimage.data import astronaut
+
+    clean = np.ascontiguousarray(astronaut()[:224, 100:356])
+    noise = np.random.default_rng(0).standard_normal(clean.shape)
+    noisy = [np.clip(np.round(clean + sigma * noise), 0, 255) for sigma in LADDER]
+    return clean, np.stack(noisy).astype(np.uint8)

@@ -1,0 +1,67 @@
+"""The zoo as a table for people: `dissect-iqa models`."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+import pandas as pd
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.models.licence import licence_flag
+from dissect_iqa.models.row import ModelRow
+from dissect_iqa.validation import suggest
+
+
+def models_table(
+    models: Iterable[ModelRow], filters: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """List configurations, one a line.
+
+    Parameters
+    ----------
+    models : iterable of ModelRow
+        What to list.
+    filters : mapping of str to str, optional
+        Column of the model table to text: a row is kept if the cell contains it, whatever the
+        case; ``*`` stands for any text.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, set, architecture, function, family, environment, top1 (percent,
+        missing where none is published), licence, restricted (``non-commercial``,
+        ``not stated`` or empty).
+
+    Raises
+    ------
+    UserError
+        If a filter names no column.
+    """
+    allowed = tuple(ModelRow.model_fields)
+    for column in filters or {}:
+        if column not in allowed:
+            raise UserError(
+                f"models: no column {column!r} to filter by{suggest(column, allowed)}; "
+                f"columns: {', '.join(allowed)}"
+            )
+    rows = [
+        {
+            "id": row.id,
+            "set": row.set,
+            "architecture": row.name,
+            "function": row.function,
+            "family": row.family,
+            "environment": row.environment,
+            "top1": row.top1,
+            "licence": row.licence,
+            "restricted": licence_flag(row.licence) if row.weights_kind != "seed" else "",
+        }
+        for row in models
+        if all(_contains(row, column, text) for column, text in (filters or {}).items())
+    ]
+    columns = "id set architecture function family environment top1 licence restricted"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def _contains(row: ModelRow, column: str, text: str) -> bool:
+    value = getattr(row, column)
+    return fnmatchcase("" if value is None else str(value).lower(), f"*{text.lower()}*")

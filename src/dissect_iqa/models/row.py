@@ -1,0 +1,157 @@
+"""One line of the model table: a configuration and what each column may hold."""
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from dissect_iqa.models.columns import parse_architecture, parse_strip
+from dissect_iqa.validation import suggest
+
+#: Raise it when a preset of layers, an input policy or a builder changes what a row means.
+MODELS_VERSION = 1
+
+#: Schemes of the `weights` column, with the form of what follows the colon.
+WEIGHTS_FORMS = {
+    "enum": (r"\w+", "enum:IMAGENET1K_V1"),
+    "tag": (r"[\w.-]+", "tag:augreg_in1k"),
+    "url": (r"(https?|ftp|file)://\S+", "url:https://host/file.pth"),
+    "file": (r"\S.*", "file:folder/weights.pth"),
+    "wheel": (r"[\w.-]+==[\w.+-]+!\S+", "wheel:NAME==VERSION!path/inside"),
+    "package": (r"[\w.-]+!\S+", "package:NAME!path/inside"),
+    "hub": (r"[\w.-]+/[\w.-]+(@[\w.-]+)?!\S+", "hub:owner/repository!file"),
+    "seed": (r"\d+", "seed:0"),
+}
+
+#: Columns that change numbers; the others only describe.
+_SPEC = (
+    "builder",
+    "architecture",
+    "weights",
+    "sha256",
+    "unwrap",
+    "strip",
+    "drop",
+    "layers",
+    "input",
+)
+_DESCRIPTION = (
+    "id",
+    "set",
+    "builder",
+    "architecture",
+    "weights",
+    "function",
+    "family",
+    "environment",
+    "licence",
+    "top1",
+    "citation",
+)
+
+
+class ModelRow(BaseModel):
+    """One configuration: an architecture, its weights, and how it is read.
+
+    See the manual (config/README.md) for the meaning and the form of every column.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    set: Literal["demo", "paper", "extended", "own"] = "own"
+    builder: str = Field(pattern=r"^(torchvision|timm|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")
+    architecture: str = Field(min_length=1)
+    weights: str
+    sha256: str = Field("", pattern=r"^([0-9a-f]{8,64})?$")
+    unwrap: str = Field("", pattern=r"^([^.\s][^\s]*)?$")
+    strip: str = ""
+    drop: str = ""
+    layers: str = "auto"
+    input: str = "auto"
+    function: str = Field(min_length=1)
+    family: str = Field(min_length=1)
+    environment: str = Field(min_length=1)
+    licence: str = ""
+    top1: float | None = Field(None, ge=0, le=100)
+    top1_source: str = ""
+    citation: str = Field("", pattern=r"^([\w:.-]+(;\s*[\w:.-]+)*)?$")
+    notes: str = ""
+
+    @field_validator("architecture")
+    @classmethod
+    def _architecture_parses(cls, text: str) -> str:
+        parse_architecture(text)
+        return text
+
+    @field_validator("strip")
+    @classmethod
+    def _strip_parses(cls, text: str) -> str:
+        parse_strip(text)
+        return text
+
+    @field_validator("weights")
+    @classmethod
+    def _known_scheme(cls, text: str) -> str:
+        scheme, colon, rest = text.partition(":")
+        examples = ", ".join(example for _, example in WEIGHTS_FORMS.values())
+        if not colon or scheme not in WEIGHTS_FORMS:
+            close = suggest(scheme, tuple(WEIGHTS_FORMS))
+            raise ValueError(f"unknown kind of weights {scheme!r}{close}; write one of: {examples}")
+        form, example = WEIGHTS_FORMS[scheme]
+        if not re.fullmatch(form, rest):
+            raise ValueError(f"what follows {scheme + ':'!r} must look like {example!r}")
+        return text
+
+    @model_validator(mode="after")
+    def _weights_fit_builder(self) -> "ModelRow":
+        needs = {"enum": "torchvision", "tag": "timm"}.get(self.weights_kind)
+        if needs and self.builder != needs:
+            raise ValueError(
+                f"weights {self.weights!r} belong to builder {needs!r}, found builder "
+                f"{self.builder!r}"
+            )
+        return self
+
+    @property
+    def name(self) -> str:
+        """Name of the architecture, without its options."""
+        return parse_architecture(self.architecture)[0]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the architecture, e.g. ``{"head": "none", "patch_size": 14}``."""
+        return parse_architecture(self.architecture)[1]
+
+    @property
+    def weights_kind(self) -> str:
+        """Scheme of the weights: a key of `WEIGHTS_FORMS`."""
+        return self.weights.partition(":")[0]
+
+    @property
+    def weights_source(self) -> str:
+        """What follows the scheme of the weights."""
+        return self.weights.partition(":")[2]
+
+    @property
+    def unwrap_path(self) -> tuple[str, ...]:
+        """Keys to follow inside the checkpoint; one that ends in ``?`` may be absent."""
+        return tuple(self.unwrap.split(".")) if self.unwrap else ()
+
+    @property
+    def strip_steps(self) -> tuple[tuple[str, str, str], ...]:
+        """Renamings of keys as (kind, old, new); kind is ``prefix``, ``only`` or ``replace``."""
+        return parse_strip(self.strip)
+
+    @property
+    def drop_globs(self) -> tuple[str, ...]:
+        """Patterns of keys that are dropped after renaming."""
+        return tuple(part.strip() for part in self.drop.split(";") if part.strip())
+
+    def spec(self) -> dict[str, Any]:
+        """Return everything of the row that can change a number, as plain data."""
+        return {"version": MODELS_VERSION, **self.model_dump(include=set(_SPEC), mode="json")}
+
+    def description(self) -> dict[str, Any]:
+        """Return what figures, claims and reports say of the row, as plain data."""
+        return self.model_dump(include=set(_DESCRIPTION), mode="json")

@@ -1,0 +1,211 @@
+"""The study as the workflow sees it: what is selected, and the spec of every stage.
+
+Each stage's spec holds everything that can change its numbers: its own settings, its
+``STAGE_VERSIONS`` number, and the fingerprints of the stages it reads from. A change anywhere
+upstream therefore changes every fingerprint downstream, and nothing else does.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.config import Config, parse_config
+from dissect_iqa.datasets.registry import DatasetEntry, read_datasets
+from dissect_iqa.errors import UserError
+from dissect_iqa.models.table import ModelRow, read_models, select
+from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
+
+#: Raise a stage's number when its code changes what it computes; never for cosmetics.
+STAGE_VERSIONS = {
+    "fetch_dataset": 1,
+    "fetch_weights": 1,
+    "extract_features": 1,
+    "measure_distances": 1,
+    "score_baselines": 1,
+    "correlate": 1,
+    "collect": 1,
+    "test_claims": 1,
+    "plot": 1,
+}
+
+
+class Study:
+    """A validated configuration together with the models and data sets that it selects.
+
+    Parameters
+    ----------
+    config : Config
+        What `parse_config` returned.
+
+    Attributes
+    ----------
+    models : dict of str to ModelRow
+        The selected rows of the model table, in the table's order.
+    datasets : dict of str to DatasetEntry
+        The selected data sets.
+
+    Raises
+    ------
+    UserError
+        If a table is malformed or a name is not in it.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self._table = read_models(config.models_table)
+        rows = select(self._table, config.models)
+        self.models: dict[str, ModelRow] = {row.id: row for row in rows}
+        self.datasets: dict[str, DatasetEntry] = _select_datasets(config)
+        clash = set(self.models) & set(config.baselines)
+        if clash:
+            raise UserError(
+                f"{config.models_table}: model id {sorted(clash)[0]!r} is also the name of a "
+                "baseline metric; rename the model"
+            )
+        self.spec = lru_cache(maxsize=None)(self._spec)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any], files: Sequence[Path | str] = ()) -> "Study":
+        """Build a study from plain values; see `parse_config`."""
+        return cls(parse_config(values, files))
+
+    def _spec(self, stage: str, dataset: str = "", name: str = "") -> str:
+        """Return the canonical JSON spec of one stage for one data set and model or metric."""
+        content = getattr(self, f"_{stage}")(dataset, name)
+        version = STAGE_VERSIONS["plot" if stage.startswith("plot_") else stage]
+        return canonical_json({"stage": stage, "version": version, **content})
+
+    def fingerprint(self, stage: str, dataset: str = "", name: str = "") -> str:
+        """Return the sha256 of `spec` for the same arguments."""
+        return fingerprint(self.spec(stage, dataset, name))
+
+    def scored(self) -> list[str]:
+        """Return the ids of all selected models, then the names of all baselines."""
+        return [*self.models, *self.config.baselines]
+
+    def row(self, model: str) -> ModelRow:
+        """Return a selected model, or the model table's row of a learned baseline's trunk."""
+        return self.models.get(model) or self._table[model]
+
+    def trunk(self, metric: str) -> str | None:
+        """Return the id of the model whose weights a learned baseline runs on, if it is one.
+
+        Raises
+        ------
+        UserError
+            If the model table has no row with those weights.
+        """
+        architecture = BASELINES[metric].trunk
+        if not architecture:
+            return None
+        for row in self._table.values():
+            if (row.builder, row.architecture, row.weights) == (
+                "torchvision",
+                architecture,
+                "enum:IMAGENET1K_V1",
+            ):
+                return row.id
+        raise UserError(
+            f"{self.config.models_table}: baseline {metric!r} needs a row with builder torchvision, "
+            f"architecture {architecture}, weights enum:IMAGENET1K_V1"
+        )
+
+    def models_frame(self) -> pd.DataFrame:
+        """Return what is said of the selected models, one row each, in the table's order."""
+        return pd.DataFrame(list(self._descriptions().values()))
+
+    def labels(self) -> dict[str, str | None]:
+        """Return each data set's remark that must stand beside its results."""
+        pairs = (Path(f"resources/datasets/{name}/pairs.parquet") for name in self.datasets)
+        facts = (table_provenance(path) for path in pairs)
+        return {name: fact["label"] for name, fact in zip(self.datasets, facts, strict=True)}
+
+    def distances_spec(self, dataset: str, name: str) -> str:
+        """Return the spec of a table of distances, whether a model or a baseline made it."""
+        baseline = name in self.config.baselines
+        return self.spec("score_baselines" if baseline else "measure_distances", dataset, name)
+
+    def correlations(self) -> list[tuple[str, str, str]]:
+        """Return (data set, model or metric, spec) of every table that is collected."""
+        return [
+            (dataset, name, self.spec("correlate", dataset, name))
+            for dataset in self.datasets
+            for name in self.scored()
+        ]
+
+    def _fetch_dataset(self, dataset: str, _: str) -> dict[str, Any]:
+        return {"dataset": dataset, "entry": self.datasets[dataset].spec()}
+
+    def _fetch_weights(self, _: str, model: str) -> dict[str, Any]:
+        spec = self.row(model).spec()
+        return {"model": {key: spec[key] for key in spec if key not in ("layers", "input")}}
+
+    def _extract_features(self, dataset: str, model: str) -> dict[str, Any]:
+        extraction = self.config.extraction
+        return {
+            "dataset": self.fingerprint("fetch_dataset", dataset),
+            "model": self.models[model].spec(),
+            "weights": self.fingerprint("fetch_weights", name=model),
+            "precision": extraction.precision,
+            "keep_raw": sorted(extraction.keep_raw),
+        }
+
+    def _measure_distances(self, dataset: str, model: str) -> dict[str, Any]:
+        return {
+            "features": self.fingerprint("extract_features", dataset, model),
+            "distances": sorted(self.config.distances),
+        }
+
+    def _score_baselines(self, dataset: str, metric: str) -> dict[str, Any]:
+        trunk = self.trunk(metric)
+        return {
+            "dataset": self.fingerprint("fetch_dataset", dataset),
+            "metric": metric,
+            "trunk": self.fingerprint("fetch_weights", name=trunk) if trunk else None,
+        }
+
+    def _correlate(self, dataset: str, name: str) -> dict[str, Any]:
+        return {
+            "dataset": dataset,
+            "name": name,
+            "distances": fingerprint(self.distances_spec(dataset, name)),
+            "statistics": self.config.statistics.model_dump(mode="json"),
+        }
+
+    def _collect(self, *_: str) -> dict[str, Any]:
+        tables = {f"{dataset}/{name}": spec for dataset, name, spec in self.correlations()}
+        return {"correlations": {name: fingerprint(spec) for name, spec in tables.items()}}
+
+    def _test_claims(self, *_: str) -> dict[str, Any]:
+        return {"collected": self.fingerprint("collect"), "models": self._descriptions()}
+
+    def _descriptions(self) -> dict[str, Any]:
+        """Return the columns that no number depends on, but claims and figures do."""
+        return {id: row.description() for id, row in self.models.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_plot_"):
+            return self._plot
+        raise AttributeError(name)
+
+    def _plot(self, *_: str) -> dict[str, Any]:
+        return {
+            "collected": self.fingerprint("collect"),
+            "models": self._descriptions(),
+            "style": self.config.figures.model_dump(mode="json"),
+        }
+
+
+def _select_datasets(config: Config) -> dict[str, DatasetEntry]:
+    table = read_datasets(config.datasets_table)
+    unknown = [name for name in config.datasets if name not in table]
+    if unknown:
+        raise UserError(
+            f"datasets: {unknown[0]!r} is not in {config.datasets_table}; "
+            f"it has: {', '.join(table)}"
+        )
+    return {name: table[name] for name in config.datasets}

@@ -1,0 +1,146 @@
+"""Made-up correlations with the shape of the real ones, for the tests of figures and texts."""
+
+import numpy as np
+import pandas as pd
+
+DISTANCES = ("rmse", "normalized_rmse", "cosine", "lpips_uniform", "dists", "mean_std")
+BASELINES = {"psnr": 0.732, "ssim": 0.655, "ssim_downsampled": 0.694, "ms_ssim": 0.772}
+TYPES = (
+    "additive Gaussian noise",
+    "additive noise in colour components",
+    "spatially correlated noise",
+    "high-frequency noise",
+    "impulse noise",
+    "quantization noise",
+    "Gaussian blur",
+    "JPEG compression",
+    "JPEG2000 compression",
+    "mean shift",
+    "contrast change",
+    "change of colour saturation",
+    "multiplicative Gaussian noise",
+)
+NOTICE = (
+    "Demo: scores are transferred (mean TID2013 opinion of each type and level over its 25 "
+    "references); nobody rated these pictures."
+)
+# id, architecture, weights, function, family, environment, points, where the curve peaks, height
+DEMO = (
+    ("efflite0_in1k", "tf_efficientnet_lite0", "wheel:a==1!f", "supervised classification",
+     "EfficientNet", "ImageNet-1k", 18, 0.45, 0.86),
+    ("efflite1_in1k", "tf_efficientnet_lite1", "wheel:b==1!f", "supervised classification",
+     "EfficientNet", "ImageNet-1k", 18, 0.50, 0.85),
+    ("efflite2_in1k", "tf_efficientnet_lite2", "wheel:c==1!f", "supervised classification",
+     "EfficientNet", "ImageNet-1k", 18, 0.40, 0.87),
+    ("vgg16bn_craft", "vgg16_bn", "wheel:d==1!f", "supervised text detection",
+     "VGG", "SynthText", 17, 0.60, 0.83),
+    ("vgg16_hed", "vgg16", "wheel:e==1!f", "supervised contour detection",
+     "VGG", "BSDS500", 17, 0.35, 0.81),
+    ("efflite0_untrained", "tf_efficientnet_lite0", "seed:0", "none (untrained control)",
+     "EfficientNet", "none", 18, 0.10, 0.74),
+    ("vgg16bn_untrained", "vgg16_bn", "seed:0", "none (untrained control)",
+     "VGG", "none", 17, 0.20, 0.76),
+)  # fmt: skip
+MODEL_NAMES = (
+    "id architecture weights function family environment points peak height".split()
+)
+
+
+def models(rows=DEMO):
+    return pd.DataFrame(rows, columns=MODEL_NAMES)
+
+
+def zoo(count=46):
+    """Return `count` models spread over functions, families and environments as in the paper."""
+    rng = np.random.default_rng(1)
+    families = ("AlexNet", "VGG", "ResNet", "DenseNet", "EfficientNet", "ConvNeXt", "ViT")
+    functions = (
+        ["supervised classification"] * 5
+        + ["self-supervised: jigsaw", "self-supervised: rotation", "self-supervised: contrastive"]
+        + ["supervised semantic segmentation", "unsupervised: autoencoding"]
+    )
+    places = ("ImageNet-1k (1.28M)", "Taskonomy (4M indoor)", "Places365 (1.80M)")
+    rows = []
+    for i in range(count):
+        family = families[int(rng.integers(len(families)))]
+        function = functions[int(rng.integers(len(functions)))] if i < count - 3 else (
+            "none (untrained control)"
+        )
+        task = function.split(":")[-1].split()[-1][:7] if i < count - 3 else "random"
+        rows.append(
+            (f"{family.lower()}{i:02d}_{task}_in1k", family.lower() + str(i % 4),
+             "seed:0" if i >= count - 3 else "enum:V1", function, family,
+             places[int(rng.integers(3))], int(rng.integers(8, 53)),
+             float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.6, 0.88)))
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=MODEL_NAMES)
+
+
+def _row(dataset, model, layer, depth, distance, subset, statistic, value, width, n):
+    return (dataset, model, layer, depth, distance, subset, statistic, value,
+            max(value - width, -1.0), min(value + 0.8 * width, 1.0), n)  # fmt: skip
+
+
+def correlations(table=None, dataset="demo", distances=DISTANCES, baselines=BASELINES,
+                 types=TYPES, width=0.05, pairs=390):  # fmt: skip
+    """Return smooth profiles over depth with a little noise, for every statistic and subset."""
+    table = models() if table is None else table
+    rng = np.random.default_rng(0)
+    rows = []
+    for model in table.itertuples():
+        for k, distance in enumerate(distances):
+            points = int(model.points)
+            wobble = rng.normal(0, 0.008, points)
+            for i in range(points):
+                depth = (i + 1) / points
+                value = model.height - 0.5 * (depth - model.peak) ** 2 - 0.012 * k + wobble[i]
+                common = (dataset, model.id, f"features.{i}", depth, distance)
+                rows.append(_row(*common, "all", "srcc", value, width, pairs))
+                rows.append(_row(*common, "all", "plcc", value - 0.03, width, pairs))
+                rows.append(_row(*common, "all", "krcc", value * 0.75, width, pairs))
+                for t, name in enumerate(types):
+                    inverted = name == "contrast change"
+                    one = -0.3 + 0.3 * depth if inverted else value + 0.1 - 0.02 * (t % 7)
+                    rows.append(
+                        _row(*common, f"type:{name}", "srcc", min(one, 0.99), 2 * width, 30)
+                    )
+            best = model.height - 0.012 * k - 0.015
+            rows.append(
+                _row(dataset, model.id, "", np.nan, distance, "all", "srcc_nested", best, width,
+                     pairs)
+            )  # fmt: skip
+    for metric, value in baselines.items():
+        common = (dataset, metric, "", np.nan, metric)
+        rows.append(_row(*common, "all", "srcc", value, width, pairs))
+        rows.append(_row(*common, "all", "plcc", value - 0.05, width, pairs))
+        rows.append(_row(*common, "all", "krcc", value * 0.75, width, pairs))
+        for t, name in enumerate(types):
+            rows.append(_row(*common, f"type:{name}", "srcc", value + 0.02 * (t % 9), width, 30))
+    return pd.DataFrame(
+        rows,
+        columns="dataset model layer depth distance subset statistic value low high n".split(),
+    )
+
+
+COMPARISONS = (
+    {"id": "training_lite0", "title": "EfficientNet-Lite0: trained or not", "factor": "function",
+     "held": ["architecture"], "members": ["efflite0_in1k", "efflite0_untrained"]},
+    {"id": "lite", "title": "EfficientNet-Lite by size", "factor": "architecture",
+     "held": ["function"], "members": ["efflite0_in1k", "efflite1_in1k", "efflite2_in1k"]},
+    {"id": "absent", "title": "ResNet-50 by objective", "factor": "function",
+     "held": ["architecture"], "members": ["resnet50_in1k", "rn50_jigsaw_in1k"]},
+)  # fmt: skip
+
+
+def zoo_comparisons(table):
+    """Return comparisons over made-up models: by family, by function, by environment."""
+    groups = []
+    for factor, column in (
+        ("function", "family"), ("architecture", "function"), ("environment", "function"),
+    ):  # fmt: skip
+        for value, rows in list(table.groupby(column))[:5]:
+            members = list(rows["id"][:7])
+            if len(members) > 1:
+                title = f"{value}, by {factor}"
+                groups.append({"title": title, "factor": factor, "members": members})
+    return groups

@@ -1,0 +1,78 @@
+# Agreement with people's opinions, collected over all models, metrics and data sets.
+
+
+rule correlate:
+    input:
+        distances="results/distances/{dataset}/{name}.parquet",
+        pairs="resources/datasets/{dataset}/pairs.parquet",
+    output:
+        "results/correlations/{dataset}/{name}.parquet",
+    log:
+        "logs/correlate/{dataset}/{name}.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        spec=lambda wildcards: study.spec(
+            "correlate", wildcards.dataset, wildcards.name
+        ),
+    message:
+        "Correlation of {wildcards.name} with the scores of {wildcards.dataset}"
+    script:
+        "../scripts/correlate.py"
+
+
+rule collect:
+    input:
+        expand(
+            "results/correlations/{dataset}/{name}.parquet",
+            dataset=study.datasets,
+            name=study.scored(),
+        ),
+    output:
+        correlations="results/correlations.parquet",
+        summary=report(
+            "results/summary.csv",
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"table": "best layers"},
+        ),
+    log:
+        "logs/collect.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (
+            attempt * int(2000 + 10 * input.size_mb)
+        ),
+    params:
+        spec=study.spec("collect"),
+    message:
+        "Collecting all correlations"
+    script:
+        "../scripts/collect.py"
+
+
+rule test_claims:
+    input:
+        correlations="results/correlations.parquet",
+    output:
+        table="results/claims.csv",
+        text=report(
+            "results/claims.md",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"text": "findings of the paper"},
+        ),
+    log:
+        "logs/test_claims.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    params:
+        spec=study.spec("test_claims"),
+    message:
+        "Testing the paper's findings on this study"
+    script:
+        "../scripts/test_claims.py"

@@ -1,0 +1,19 @@
+# Pictures, scores and their checks. Needs the network unless the data are here already.
+
+
+rule fetch_dataset:
+    output:
+        pairs="resources/datasets/{dataset}/pairs.parquet",
+        images="resources/datasets/{dataset}/images.parquet",
+        provenance="resources/datasets/{dataset}/provenance.json",
+    log:
+        "logs/fetch_dataset/{dataset}.log",
+    priority: 100  # bad input is to be found before any long work starts
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    params:
+        spec=lambda wildcards: study.spec("fetch_dataset", wildcards.dataset),
+    message:
+        "Data set {wildcards.dataset}: fetching, checking and indexing"
+    script:
+        "../scripts/fetch_dataset.py"

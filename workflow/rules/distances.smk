@@ -1,0 +1,56 @@
+# Distances between reference and distorted picture: at every layer, and by the classic metrics.
+
+
+rule measure_distances:
+    input:
+        features="results/features/{dataset}/{model}.h5",
+        pairs="resources/datasets/{dataset}/pairs.parquet",
+    output:
+        "results/distances/{dataset}/{model}.parquet",
+    log:
+        "logs/measure_distances/{dataset}/{model}.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (
+            attempt * int(2000 + 4 * input.size_mb)
+        ),
+        runtime=lambda wildcards, input, attempt: (
+            attempt * int(15 + input.size_mb / 20)
+        ),
+    params:
+        spec=lambda wildcards: study.spec(
+            "measure_distances", wildcards.dataset, wildcards.model
+        ),
+    message:
+        "Distances at every layer of {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../scripts/measure_distances.py"
+
+
+rule score_baselines:
+    input:
+        pairs="resources/datasets/{dataset}/pairs.parquet",
+        images="resources/datasets/{dataset}/images.parquet",
+        trunk=lambda wildcards: expand(
+            "resources/weights/{model}.safetensors",
+            model=study.trunk(wildcards.metric) or [],
+        ),
+    output:
+        "results/distances/{dataset}/{metric}.parquet",
+    log:
+        "logs/score_baselines/{dataset}/{metric}.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        spec=lambda wildcards: study.spec(
+            "score_baselines", wildcards.dataset, wildcards.metric
+        ),
+    message:
+        "Baseline {wildcards.metric} on {wildcards.dataset}"
+    script:
+        "../scripts/score_baselines.py"

@@ -1,0 +1,23 @@
+"""Rule extract_features: see dissect_iqa.features.extract.extract_features."""
+
+from pathlib import Path
+
+from dissect_iqa.job import job
+
+with job(snakemake.log[0]):
+    import torch
+
+    from dissect_iqa.datasets import read_dataset
+    from dissect_iqa.features.extract import extract_features
+    from dissect_iqa.models.build import load_network
+    from dissect_iqa.study import Study
+
+    torch.set_num_threads(snakemake.threads)
+    study = Study.from_values(snakemake.config)
+    extract_features(
+        load_network(study.models[snakemake.wildcards.model], snakemake.input.weights),
+        read_dataset(Path(snakemake.input.pairs).parent),
+        target=Path(snakemake.output[0]),
+        spec=snakemake.params.spec,
+        **study.config.extraction.model_dump(),
+    )

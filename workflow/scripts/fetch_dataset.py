@@ -1,0 +1,18 @@
+"""Rule fetch_dataset: see dissect_iqa.datasets.prepare_dataset."""
+
+from pathlib import Path
+
+from dissect_iqa.job import job
+
+with job(snakemake.log[0]):
+    from dissect_iqa.datasets import prepare_dataset
+    from dissect_iqa.study import Study
+
+    study = Study.from_values(snakemake.config)
+    prepare_dataset(
+        study.datasets[snakemake.wildcards.dataset],
+        folder=Path(snakemake.output.pairs).parent,
+        downloads=Path("resources/downloads"),
+        spec=snakemake.params.spec,
+        offline=study.config.offline,
+    )

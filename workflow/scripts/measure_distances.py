@@ -1,0 +1,18 @@
+"""Rule measure_distances: see dissect_iqa.distances.measure_distances."""
+
+from dissect_iqa.job import job
+
+with job(snakemake.log[0]):
+    from dissect_iqa.distances import measure_distances
+    from dissect_iqa.provenance import read_table, write_table
+    from dissect_iqa.study import Study
+
+    study = Study.from_values(snakemake.config)
+    dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model
+    table = measure_distances(
+        snakemake.input.features,
+        read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset)),
+        study.config.distances,
+        study.spec("extract_features", dataset, model),
+    )
+    write_table(table, snakemake.output[0], snakemake.params.spec)

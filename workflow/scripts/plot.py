@@ -1,0 +1,21 @@
+"""Rule plot: see dissect_iqa.figures."""
+
+from pathlib import Path
+
+from dissect_iqa.job import job
+
+with job(snakemake.log[0]):
+    from dissect_iqa.figures import FIGURES
+    from dissect_iqa.provenance import read_table
+    from dissect_iqa.study import Study
+
+    study = Study.from_values(snakemake.config)
+    FIGURES[snakemake.wildcards.figure](
+        read_table(snakemake.input.correlations, study.spec("collect")),
+        study.models_frame(),
+        study.labels(),
+        Path(snakemake.output.png).with_suffix(""),
+        comparisons=study.comparisons,
+        spec=snakemake.params.spec,
+        **study.config.figures.model_dump(),
+    )
