@@ -41,9 +41,9 @@ DEMO = (
     ("vgg16bn_untrained", "vgg16_bn", "seed:0", "none (untrained control)",
      "VGG", "none", 17, 0.20, 0.76),
 )  # fmt: skip
-MODEL_NAMES = (
-    "id architecture weights function family environment points peak height".split()
-)
+COLUMNS = ["dataset", "model", "layer", "depth", "distance", "subset", "statistic"]
+MODEL_NAMES = ["id", "architecture", "weights", "function", "family", "environment"]
+MODEL_NAMES += ["points", "peak", "height"]
 
 
 def models(rows=DEMO):
@@ -63,8 +63,10 @@ def zoo(count=46):
     rows = []
     for i in range(count):
         family = families[int(rng.integers(len(families)))]
-        function = functions[int(rng.integers(len(functions)))] if i < count - 3 else (
-            "none (untrained control)"
+        function = (
+            functions[int(rng.integers(len(functions)))]
+            if i < count - 3
+            else ("none (untrained control)")
         )
         task = function.split(":")[-1].split()[-1][:7] if i < count - 3 else "random"
         rows.append(
@@ -118,7 +120,7 @@ def correlations(table=None, dataset="demo", distances=DISTANCES, baselines=BASE
             rows.append(_row(*common, f"type:{name}", "srcc", value + 0.02 * (t % 9), width, 30))
     return pd.DataFrame(
         rows,
-        columns="dataset model layer depth distance subset statistic value low high n".split(),
+        columns=[*COLUMNS, "value", "low", "high", "n"],
     )
 
 

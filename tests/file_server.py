@@ -32,6 +32,8 @@ class Resource:
         Seconds between two chunks of a kilobyte.
     headers : dict
         Further headers.
+    shift : int
+        Bytes by which a range starts too late.
     """
 
     data: bytes
@@ -42,6 +44,7 @@ class Resource:
     length: bool = True
     slow: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    shift: int = 0
 
 
 class FileServer:
@@ -89,7 +92,7 @@ class FileServer:
         start, total = 0, len(resource.data)
         unchanged = request.headers.get("If-Range", resource.etag) == resource.etag
         if wanted and resource.ranges and unchanged:
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) + resource.shift
             if start >= total:
                 request.send_response(416)
                 request.send_header("Content-Range", f"bytes */{total}")

@@ -109,7 +109,7 @@ def test_flipped_byte(tmp_path, name):
     tree = {"a.bmp": layouts.picture(1, size=(60, 60))}
     data = bytearray(layouts.zipped(tree) if name == "x.zip" else layouts.tarred(tree))
     data[len(data) // 2] ^= 0x55
-    refused(tmp_path, name, bytes(data), "damaged or cut short|larger than it says|is cut short")
+    refused(tmp_path, name, bytes(data), "damaged or cut short|is cut short")
 
 
 def test_size_limit(tmp_path):
@@ -124,7 +124,7 @@ def test_zip_that_understates_its_size(tmp_path):
     for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         place = data.index(signature) + offset
         data[place : place + 4] = (50).to_bytes(4, "little")
-    refused(tmp_path, "x.zip", bytes(data), "damaged|larger than it says")
+    refused(tmp_path, "x.zip", bytes(data), "damaged")
 
 
 def test_disk_too_small(tmp_path, monkeypatch):

@@ -44,7 +44,7 @@ def test_both_roads_of_spearman_agree(monkeypatch):
     codes, quality, values, weights = sample(20, 200)
     pairs = forms.Pairs(codes, quality, 20)
     cubic = forms.spearman(pairs, values, weights)
-    monkeypatch.setattr(forms, "CUBIC_LIMIT", 1)
+    monkeypatch.setattr(forms, "TERMS_A_PAIR", 0)
     np.testing.assert_allclose(forms.spearman(pairs, values, weights), cubic, atol=1e-12)
 
 

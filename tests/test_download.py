@@ -108,6 +108,20 @@ def test_wrong_size_is_refused_before_the_transfer(server, tmp_path):
     assert leftovers(tmp_path) == []
 
 
+def test_range_that_starts_elsewhere_is_not_appended(server, tmp_path):
+    url = server.add("/a.bin", DATA, cut=[70_000, None], shift=10)
+    assert download(url, tmp_path / "a.bin") == SUM
+    assert server.ranges_of("/a.bin") == [None, "bytes=70000-", None]
+
+
+def test_more_bytes_than_promised(server, tmp_path):
+    url = server.add("/a.bin", DATA, length=False)
+    with pytest.raises(UserError, match="200000 bytes, expected 5000"):
+        download(url, tmp_path / "a.bin", size=5000)
+    assert leftovers(tmp_path) == []
+    assert len(server.requests) == 1
+
+
 def test_part_of_an_earlier_run_is_used_and_a_damaged_one_replaced(server, tmp_path):
     url = server.add("/a.bin", DATA)
     part = tmp_path / "a.bin.part"

@@ -231,7 +231,7 @@ def test_outputs_that_cannot_be_read_are_explained(cell, words):
 
 
 def test_building_turns_off_what_would_overwrite():
-    row = make_row("vgg11 head=none", layers="features.0;features.1")
+    row = make_row("alexnet head=none", layers="features.0;features.1")
     module = build(row, seed=0)
     assert not any(getattr(part, "inplace", False) for part in module.modules())
     before, after = resolve_layers(module, row)
@@ -240,7 +240,7 @@ def test_building_turns_off_what_would_overwrite():
         module.get_submodule(layer.name).register_forward_hook(
             lambda _m, _i, out, name=layer.name: kept.update({name: out})
         )
-    module(torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    module(torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     assert (kept["features.0"] < 0).any()
     torch.testing.assert_close(kept["features.0"].relu(), kept["features.1"])
 

@@ -85,10 +85,9 @@ def _run(
     metrics = table[is_metric].set_index("model")
     networks = table[~is_metric & table["best"].notna()].copy()
     # where only one layer was measured there was nothing to choose
-    for honest, best in (
-        ("honest", "best"), ("honest_low", "best_low"), ("honest_high", "best_high")
-    ):  # fmt: skip
-        networks[honest] = networks[honest].where(networks["honest"].notna(), networks[best])
+    given = networks["honest"].notna()
+    for end in ("", "_low", "_high"):
+        networks[f"honest{end}"] = networks[f"honest{end}"].where(given, networks[f"best{end}"])
     described = models.set_index("id")
     for name in networks["model"].unique():
         if name not in described.index:

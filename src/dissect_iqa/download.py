@@ -261,6 +261,10 @@ class _Transfer:
             self._write_note(response)
             self._append(response, start, total)
         expected = total if total is not None else self.size
+        if expected is not None and self._have() > expected:
+            found = self._have()
+            self._discard()
+            raise _GiveUp(f"gives another file: {found} bytes, expected {expected}")
         if expected is not None and self._have() != expected:
             raise _TryAgain(f"the connection ended at byte {self._have()} of {expected}")
 

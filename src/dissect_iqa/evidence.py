@@ -50,7 +50,9 @@ def shape_of(x: np.ndarray, y: np.ndarray) -> str:
     A U of either kind needs two lines of opposite, significant slope on either side of the
     parabola's vertex (two-lines test, Simonsohn 2018), not only a significant square term.
     """
-    z = (x - x.mean()) / x.std() if x.std() > 0 else np.zeros(len(x))
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return "none, all being equal"
+    z = (x - x.mean()) / x.std()
     square = OLS(y, np.column_stack([np.ones_like(z), z, z**2])).fit()
     vertex = -square.params[1] / (2 * square.params[2]) if square.params[2] else np.nan
     below, above = z < vertex, z >= vertex

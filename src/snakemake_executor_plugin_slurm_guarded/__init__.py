@@ -3,10 +3,13 @@
 `snakemake-executor-plugin-slurm` 2.8 does everything else. Its own check has ways to wait for
 ever: it forgets its jobs when five queries fail, which happens within a second when slurmctld
 restarts or no accounting database exists; it doesn't understand sacct's *CANCELLED by 1000*; and
-a job that the controller forgot while nobody asked, or that was preempted for good, stays
-"running". Here every job is followed until SLURM names its end or, three times in a row,
-knows nothing of it; whatever hinders a waiting job is said; nothing is submitted to a
-controller that is away; and jobs that a killed Snakemake left behind are cancelled first.
+a job that the controller forgot while nobody asked, or that was preempted for good, or that
+asks for more than its partition allows, stays "running". Here
+
+- every job is followed until SLURM names its end or, three times in a row, knows nothing of it;
+- whatever hinders a waiting job is said, and one that can never start is a failed one;
+- nothing is submitted to a controller that is away;
+- jobs that a killed Snakemake left behind are cancelled first.
 
 Settings are those of the SLURM plugin, with `slurm-guarded-` in front of their names.
 """
@@ -23,11 +26,11 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 from .earlier import cancel_earlier_runs, leave_note
-from .status import FAILURES, JobState, needs_attention, states_of
+from .status import FAILURES, JobState, is_hopeless, needs_attention, states_of
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 
-#: Checks in a row in which SLURM must not know a job, or call it preempted, to believe it.
+#: Checks in a row in which a job must be unknown, preempted or hopeless to believe it.
 CHECKS = 3
 #: Seconds between two remarks about the same trouble.
 REMIND = 600
@@ -41,10 +44,7 @@ class Executor(SlurmExecutor):
     """Submit to SLURM as the parent does, but follow the jobs to their end."""
 
     def __post_init__(self, test_mode: bool = False) -> None:
-        self._stopping = threading.Event()
-        self._doubts: Counter[str] = Counter()
-        self._last_answer = time.monotonic()
-        self._said: dict[str, float] = {}
+        self.begin_watch()
         super().__post_init__(test_mode)
         # Without Snakemake's lock on the directory, another run may be alive and well.
         if self.workflow.execution_settings.lock:
@@ -55,6 +55,13 @@ class Executor(SlurmExecutor):
                     f"SLURM: {', '.join(left)}. They are done again, extraction from where it was."
                 )
         self._note = leave_note(self.run_uuid)
+
+    def begin_watch(self) -> None:
+        """Start with nothing known of any job."""
+        self._stopping = threading.Event()
+        self._doubts: Counter[str] = Counter()
+        self._last_answer = time.monotonic()
+        self._said: dict[str, float] = {}
 
     def shutdown(self) -> None:
         """Wait for the last check and clean up."""
@@ -105,7 +112,7 @@ class Executor(SlurmExecutor):
     def _ended(self, job: SubmittedJobInfo, state: JobState | None) -> bool:
         """Report a job if it has come to an end; False if it goes on."""
         identity = str(job.external_jobid)
-        if state is None or state.name == "PREEMPTED":
+        if state is None or state.name == "PREEMPTED" or is_hopeless(state):
             self._doubts[identity] += 1
             if self._doubts[identity] < CHECKS:
                 return False
@@ -122,6 +129,13 @@ class Executor(SlurmExecutor):
             reason = f", reason {state.reason}" if state.reason else ""
             self._fail(
                 job, f"SLURM job {identity} ended as {state.name}{reason}: {FAILURES[state.name]}."
+            )
+        elif is_hopeless(state):
+            subprocess.run(["scancel", identity], capture_output=True, check=False, timeout=60)
+            self._fail(
+                job,
+                f"SLURM job {identity} can never start ({state.reason}): it asks for more than "
+                "its partition, account or QOS allows. Change its resources in the profile.",
             )
         else:
             return False

@@ -139,9 +139,24 @@ async def states_of(
     return found if found or answered else None
 
 
+#: Reasons for which a job waits until its limits change, which is to say: for ever.
+_HOPELESS = re.compile(
+    "PartitionTimeLimit|BadConstraints|Invalid(Account|QOS)|(Account|QOS)NotAllowed"
+    r"|(Assoc|QOS)Max\w+PerJob(Limit)?|DependencyNeverSatisfied"
+)
+#: Reasons for which it waits until its turn comes.
+_USUAL = re.compile(
+    "|Priority|Resources|Licenses|BeginTime|Dependency|Prolog|Cleaning|JobArrayTaskLimit"
+    "|WaitingForScheduling|BurstBuffer.*|(Assoc|QOS).*|Max.*"
+)
+_WAITING = ("PENDING", "REQUEUE_HOLD", "SPECIAL_EXIT")
+
+
+def is_hopeless(state: JobState) -> bool:
+    """Tell whether a pending job can't ever start with what it asks for."""
+    return state.name in _WAITING and _HOPELESS.fullmatch(state.reason) is not None
+
+
 def needs_attention(state: JobState) -> bool:
     """Tell whether a pending job waits for something else than its turn."""
-    usual = r"|Priority|Resources|BeginTime|Prolog|Dependency|.*Limit.*|.*Max.*|.*Grp.*|Cleaning"
-    return state.name in ("PENDING", "REQUEUE_HOLD", "SPECIAL_EXIT") and not re.fullmatch(
-        usual, state.reason
-    )
+    return state.name in _WAITING and _USUAL.fullmatch(state.reason) is None

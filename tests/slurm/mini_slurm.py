@@ -22,6 +22,8 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scontr
 #: Where sbatch and srun look when no variable says otherwise. Snakemake's job step removes
 #: SLURM_CONF from the environment before it calls srun, so the file has to be here.
 SYSTEM = Path("/etc/slurm")
+#: A variable that tells our processes from those of any other SLURM.
+MARK = "MINI_SLURM"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -87,14 +89,20 @@ class MiniSlurm:
         Of each node; memory in MB. Made up.
     gpus : int
         Fake GPUs of each node.
+
+    Attributes
+    ----------
+    left : list of int
+        Processes that were still there after the end, and were killed.
     """
 
-    def __init__(self, folder: Path, cpus: int = 2, memory: int = 16000, gpus: int = 1):
+    def __init__(self, folder: Path, cpus: int = 4, memory: int = 16000, gpus: int = 1):
         self.folder = folder
         self.cpus, self.memory, self.gpus = cpus, memory, gpus
         self.nodes = ("n1", "n2")
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._links: list[Path] = []
+        self.left: list[int] = []
 
     def __enter__(self) -> "MiniSlurm":
         try:
@@ -108,11 +116,17 @@ class MiniSlurm:
         if "slurmctld" in self._daemons and (jobs := self._ids()):
             subprocess.run(["scancel", "--quiet", *jobs], check=False)
             with suppress(TimeoutError):
-                wait_for("the jobs to end", lambda: not self._ids(), 15)
+                wait_for("the jobs to end", lambda: not self._ids(), 30)
         for name in reversed(list(self._daemons)):
             self.stop(name)
         for link in self._links:
             link.unlink(missing_ok=True)
+        with suppress(TimeoutError):
+            wait_for("the last process", lambda: not self.processes(), 10)
+        self.left = self.processes()
+        for process in self.left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def _ids(self) -> list[str]:
         states = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING"
@@ -171,6 +185,7 @@ class MiniSlurm:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self.environment,
                 preexec_fn=_end_with_parent,
             )
 
@@ -185,18 +200,19 @@ class MiniSlurm:
         cells = [[cell.split("=", 1) for cell in line.split() if "=" in cell] for line in lines]
         return [dict(pairs) for pairs in cells]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What must be in the environment of whatever submits jobs: marks them as ours."""
+        return {**os.environ, MARK: str(self.folder)}
+
     def processes(self) -> list[int]:
         """Return the ids of all processes that belong to this cluster: daemons and jobs."""
-        marks = (str(self.folder).encode(), b"slurmstepd")
+        mark = f"{MARK}={self.folder}".encode()
         found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
-                try:
-                    line = (entry / "cmdline").read_bytes()
-                    job = b"SLURM_JOB_ID=" in (entry / "environ").read_bytes()
-                except OSError:
-                    continue
-                if job or any(mark in line for mark in marks):
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                ours = mark in (entry / "environ").read_bytes().split(b"\0")
+                if ours or str(self.folder).encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
         return found
 
@@ -281,5 +297,5 @@ SlurmctldTimeout=10
 SlurmdTimeout=30
 GresTypes=gpu
 {nodes}
-PartitionName=main Nodes=ALL Default=YES MaxTime=60 DefMemPerCPU=500 State=UP
+PartitionName=main Nodes=ALL Default=YES DefMemPerCPU=500 State=UP
 """

@@ -14,12 +14,15 @@ float64 holds exactly, so the results are those of computing on the resampled pa
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import permutations
 
 import numpy as np
 from scipy.stats import rankdata
 
-#: With more references than this, sorting weights is cheaper than the cubic form.
-CUBIC_LIMIT = 100
+#: One pair's weighted rank costs about as much as so many terms of the cubic form; with more
+#: terms a pair than this, sorting is cheaper.
+TERMS_A_PAIR = 50
 #: With more references than this, Kendall's quadratic form takes too much memory.
 KENDALL_LIMIT = 1500
 #: Numbers in the largest temporary array (float64: 64 MB).
@@ -109,7 +112,8 @@ def spearman(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarra
     Parameters and result as in `pearson`; values may be infinite.
     """
     values = pairs.sorted(values)
-    if pairs.references > CUBIC_LIMIT:
+    terms = pairs.references**3 / 6
+    if terms > TERMS_A_PAIR * len(values):
         return _spearman_sorting(pairs, values, weights)
     numerator = np.empty((len(weights), values.shape[1]))
     y = _sign_sums(pairs, pairs.quality)
@@ -120,10 +124,11 @@ def spearman(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarra
         cubic = np.stack([_cubic(_sign_sums(pairs, column), y) for column in columns.T])
         for rows in _steps(len(weights), max(1, _BLOCK // size)):
             numerator[rows, start : start + step] = (cubic @ _triples(weights[rows].T)).T
-    total = (weights @ pairs.sizes) ** 3
+    total, cubes = (weights @ pairs.sizes) ** 3, weights * weights * weights
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread_y = total - _tie_cubes(pairs, pairs.quality, weights)
-        spread_x = np.stack([total - _tie_cubes(pairs, column, weights) for column in values.T], 1)
+        spread_y = total - _tie_cubes(pairs, pairs.quality, weights, cubes)
+        ties = [_tie_cubes(pairs, column, weights, cubes) for column in values.T]
+        spread_x = total[:, None] - np.stack(ties, axis=1)
         product = np.sqrt(spread_x * spread_y[:, None])
         return np.where(product > 0, 3 * numerator / product, np.nan)
 
@@ -145,25 +150,21 @@ def _sign_sums(pairs: Pairs, column: np.ndarray) -> np.ndarray:
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the cubic form's coefficients for k <= r <= s, in the order of `_triples`."""
     tensor = np.matmul(x.transpose(0, 2, 1), y)
-    total = sum(tensor.transpose(axes) for axes in _PERMUTATIONS)
-    return np.concatenate(
-        [_weighted(total[k, k:, k:])[np.triu_indices(len(total) - k)] for k in range(len(total))]
-    )
+    total = sum(tensor.transpose(axes) for axes in permutations(range(3)))
+    places, orders = _ordered(len(total))
+    return total.reshape(-1)[places] / orders
 
 
-_PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-
-
-def _weighted(block: np.ndarray) -> np.ndarray:
-    """Divide sums over all six orders of (k, r, s) by how often each order came up.
-
-    `block` starts at r = s = k: its first row is k = r, its diagonal r = s.
-    """
-    repeats = np.ones(block.shape)
-    repeats[0, :] = 2
-    repeats[np.diag_indices(len(block))] = 2
-    repeats[0, 0] = 6
-    return block / repeats
+@lru_cache(maxsize=2)
+def _ordered(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of all k <= r <= s in a cube, and how often six orders repeat each."""
+    second, third = np.triu_indices(count)
+    starts = np.searchsorted(second, np.arange(count))
+    first = np.repeat(np.arange(count), len(second) - starts)
+    r = np.concatenate([second[start:] for start in starts])
+    s = np.concatenate([third[start:] for start in starts])
+    orders = np.where((first == r) & (r == s), 6.0, np.where((first == r) | (r == s), 2.0, 1.0))
+    return (first * count + r) * count + s, orders
 
 
 def _triples(weights: np.ndarray) -> np.ndarray:
@@ -175,12 +176,14 @@ def _triples(weights: np.ndarray) -> np.ndarray:
     return np.concatenate([weights[k] * products[starts[k] :] for k in range(count)])
 
 
-def _tie_cubes(pairs: Pairs, column: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _tie_cubes(
+    pairs: Pairs, column: np.ndarray, weights: np.ndarray, cubes: np.ndarray
+) -> np.ndarray:
     """Sum of t^3 over groups of equal values, t being a group's size in each draw; (rows,)."""
     _, group, sizes = np.unique(column, return_inverse=True, return_counts=True)
     alone = sizes[group] == 1
     single = np.bincount(pairs.codes[alone], minlength=pairs.references)
-    cubes = weights**3 @ single
+    sums = cubes @ single
     shared = np.flatnonzero(sizes > 1)
     if len(shared):
         number = np.full(len(sizes), -1)
@@ -188,8 +191,9 @@ def _tie_cubes(pairs: Pairs, column: np.ndarray, weights: np.ndarray) -> np.ndar
         members = np.zeros((len(shared), pairs.references))
         np.add.at(members, (number[group[~alone]], pairs.codes[~alone]), 1)
         for rows in _steps(len(weights), max(1, _BLOCK // len(shared))):
-            cubes[rows] += ((weights[rows] @ members.T) ** 3).sum(axis=1)
-    return cubes
+            shared_sizes = weights[rows] @ members.T
+            sums[rows] += np.einsum("ij,ij,ij->i", shared_sizes, shared_sizes, shared_sizes)
+    return sums
 
 
 def _spearman_sorting(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -236,12 +240,14 @@ def kendall(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray
     ranks = rankdata(values, method="dense", axis=0).astype(np.int32)
     y = rankdata(pairs.quality, method="dense").astype(np.int32)
     untied_y = _quadratic(_untied(pairs, y), weights[rows])
-    for j, x in enumerate(ranks.T):
-        numerator = _quadratic(_concordance(pairs, np.ascontiguousarray(x), y), weights[rows])
-        untied_x = _quadratic(_untied(pairs, x), weights[rows])
-        product = np.sqrt(untied_x * untied_y)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            result[rows, j] = np.where(product > 0, numerator / product, np.nan)
+    for columns in _steps(values.shape[1], max(1, _BLOCK // pairs.references**2)):
+        x = np.ascontiguousarray(ranks[:, columns].T)
+        for j, form in enumerate(_concordance(pairs, x, y)):
+            numerator = _quadratic(form, weights[rows])
+            product = np.sqrt(_quadratic(_untied(pairs, x[j]), weights[rows]) * untied_y)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                tau = np.where(product > 0, numerator / product, np.nan)
+            result[rows, columns.start + j] = tau
     return result
 
 
@@ -250,21 +256,26 @@ def _quadratic(form: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _concordance(pairs: Pairs, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Concordant minus discordant pairs of pairs, by reference: (references, references)."""
-    result = np.zeros((pairs.references, pairs.references))
+    """Concordant minus discordant pairs of pairs, by reference.
+
+    Ranks x (columns, pairs) and y (pairs,) -> (columns, references, references).
+    """
+    result = np.zeros((len(x), pairs.references, pairs.references))
     present = np.flatnonzero(pairs.sizes)
     for position, r in enumerate(present):
         begin, end = pairs.ends[r], pairs.ends[r + 1]
         # blocks (r, s) and (s, r) are equal: only s >= r is counted
-        total = np.zeros(len(x) - begin, dtype=np.int64)
+        others = present[position:]
+        total = np.zeros((len(x), len(y) - begin), dtype=np.int64)
         for rows in _steps(end - begin, 127):  # int8 holds a sum of 127 signs
             own = slice(begin + rows.start, begin + rows.stop)
-            signs = _signs(x[own], x[begin:])
-            signs *= _signs(y[own], y[begin:])
-            total += np.add.reduce(signs, axis=0, dtype=np.int8)
-        others = present[position:]
-        sums = np.add.reduceat(total, pairs.ends[others] - begin)
-        result[r, others] = result[others, r] = sums
+            signs_y = _signs(y[own], y[begin:])
+            for j, column in enumerate(x):
+                signs = _signs(column[own], column[begin:])
+                signs *= signs_y
+                total[j] += np.add.reduce(signs, axis=0, dtype=np.int8)
+        sums = np.add.reduceat(total, pairs.ends[others] - begin, axis=1)
+        result[:, r, others] = result[:, others, r] = sums
     return result
 
 

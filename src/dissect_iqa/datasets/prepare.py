@@ -1,7 +1,9 @@
 """The whole of the rule fetch_dataset: get the bytes, unpack, read, check, write."""
 
 import os
+import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -61,7 +63,9 @@ def prepare_dataset(
 def _prepare_demo(folder: Path, spec: str, workers: int | None) -> None:
     from dissect_iqa.datasets.demo import make_demo
 
-    frame, facts = make_demo(folder, tqdm)
+    # What an interrupted run or another version made would be pictures without a row.
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    frame, facts = make_demo(folder, partial(tqdm, disable=None))
     finish(folder, frame, facts, spec, workers=workers)
 
 

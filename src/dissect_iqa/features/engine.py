@@ -135,8 +135,9 @@ class Engine:
             rows = kept.identical(index[same])
             self._write("pairs", self._plan.distorted[batch[same]], batch[same], rows, kept.grids)
         left = np.flatnonzero(~same)
+        most = self._runner.most(*pictures.shape[1:3])
         while len(left):
-            now = left[: self.batch_size]
+            now = left[: min(self.batch_size, most)]
             rows = self._try(pictures[now], kept.references, index[now])
             if rows is None:
                 self._halve(len(now), self._plan.distorted[batch[now[0]]])

@@ -14,7 +14,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from dissect_iqa.features.engine import Engine
 from dissect_iqa.features.inputs import input_size
 from dissect_iqa.features.journal import Journal
 from dissect_iqa.features.layout import cache_bytes
+from dissect_iqa.features.memory import kept_memory
 from dissect_iqa.features.pictures import Loader, PictureSet, check_pictures
 from dissect_iqa.features.plan import Plan, make_plan
 from dissect_iqa.features.runner import Runner
@@ -90,20 +91,25 @@ def extract_features(
     if precision not in PRECISIONS:
         raise UserError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
     raw = match_layers(network, keep_raw)
-    with claim_device(device) as place, arithmetic(precision), orderly_end():
+    with ExitStack() as stack:
+        place = stack.enter_context(claim_device(device))
+        stack.enter_context(arithmetic(precision))
+        stack.enter_context(orderly_end())
+        if place.type == "cpu":
+            stack.enter_context(kept_memory())
         check_pictures(dataset)
         images = dataset.images[["file", "role", "sha256", "height", "width"]]
         plan = make_plan(dataset.pairs, _seen_sizes(images, network), batch_size)
         pairs = pd.DataFrame({"reference": plan.reference, "distorted": plan.distorted})
         with Runner(network, place, precision, raw) as runner, Loader(dataset) as loader:
-            channels = _channels(runner, loader, plan)
+            channels = runner.start(next(loader.stream([plan.units[0].references[:1]])))
             _check_room(target, cache_bytes(channels, len(images), len(pairs)))
-            facts = _facts(network, images, spec, describe(place, precision))
+            facts = _facts(network, images, spec, {**describe(place, precision), **runner.facts()})
             identity = _identity(facts, plan, network, channels, raw)
             with Journal(target.with_name(f"{target.name}.part"), identity) as journal:
-                engine = Engine(runner, loader, plan, journal, images, batch_size)
-                engine.run(progress)
-                facts["batch_size"] = str(engine.batch_size)
+                loop = Engine(runner, loader, plan, journal, images, batch_size)
+                loop.run(progress)
+                facts["batch_size"] = str(loop.batch_size)
                 write_cache(target, journal, network.layers, channels, images, pairs, facts)
                 journal.remove()
     log.info("%s: %d pictures, %d pairs, %d layers", target, len(images), len(pairs), len(channels))
@@ -155,13 +161,6 @@ def _seen_sizes(images: pd.DataFrame, network: Network) -> pd.DataFrame:
         for height, width in zip(images["height"], images["width"], strict=True)
     ]
     return images.assign(height=[h for h, _ in sizes], width=[w for _, w in sizes])
-
-
-def _channels(runner: Runner, loader: Loader, plan: Plan) -> list[int]:
-    """Run one picture to learn each layer's number of channels."""
-    first = next(loader.stream([plan.units[0].references[:1]]))
-    references, _ = runner.references(first)
-    return [layer.features.shape[2] for layer in references.layers]
 
 
 def _check_room(target: Path, wanted: int) -> None:

@@ -1,12 +1,12 @@
 """The part file: an append-only journal whose every record proves itself.
 
 A HDF5 file whose writer is killed may open normally with zeros in it, or not open at all. So
-rows are first appended to a journal: each record carries its length and a digest, written with
+rows are first appended to a journal: each record carries its length and a sha256, written with
 one call after the rows exist. Reading stops at the first record that isn't whole, and what is
 before it is true, whenever and however the writer died. The HDF5 file is made from the journal
 at the end.
 
-A record is: magic, length of the header, length of the payload, BLAKE2b digest of both, header
+A record is: magic, length of the header, length of the payload, sha256 of both, header
 (JSON), payload (arrays back to back).
 """
 
@@ -241,7 +241,7 @@ def _chunks(file: int, offset: int, size: int, step: int = 1 << 22) -> Iterable[
 
 
 def _digest(parts: Iterable[bytes | memoryview]) -> bytes:
-    digest = hashlib.blake2b(digest_size=32)
+    digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
     return digest.digest()

@@ -1,16 +1,37 @@
 """A network on its device: references in, distorted pictures against them, statistics out."""
 
 import copy
+import logging
+import math
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from dissect_iqa.features.device import PRECISIONS
+from dissect_iqa.errors import UserError
+from dissect_iqa.features import expressions
+from dissect_iqa.features.device import PRECISIONS, out_of_memory
 from dissect_iqa.features.hooks import Grid, LayerReader
-from dissect_iqa.features.inputs import picture_input
-from dissect_iqa.features.statistics import ReferenceFeatures, compare, reference_features
+from dissect_iqa.features.inputs import input_size, picture_input
+from dissect_iqa.features.statistics import ReferenceFeatures, choose_backend, prove
+from dissect_iqa.features.tune import tune
 from dissect_iqa.models.network import Network
+
+#: Relative difference of a statistic that a backend may make.
+_BACKEND_WITHIN = 1e-4
+
+#: Relative difference of a layer that fusing may make; float32 rounding makes some 1e-6.
+_TUNED_WITHIN = 1e-4
+
+#: Height and width of the part of a picture that is looked at to start.
+_PART = 256
+
+#: Pixels of a pass on the CPU: five pictures of 384 x 512.
+_PIXELS_ON_CPU = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +89,8 @@ class Runner:
         A key of `PRECISIONS`.
     raw : collection of int
         Numbers of the layers whose features are handed out whole, too.
+    tuned : bool
+        Fuse what can be fused; only float32 is. Call `start` first, which checks it.
     """
 
     def __init__(
@@ -76,6 +99,7 @@ class Runner:
         device: torch.device,
         precision: str = "float32",
         raw: frozenset[int] = frozenset(),
+        tuned: bool = True,
     ):
         self.network = network
         self.device = device
@@ -85,14 +109,79 @@ class Runner:
         if self._type != torch.float32:
             module = copy.deepcopy(module).to(dtype=self._type)
         module = module.to(device=device).to(memory_format=torch.channels_last)
-        self._reader = LayerReader(module.eval(), network.layers, network.id)
+        self._plain = module.eval()
+        self.tuned = tuned and self._type == torch.float32
+        if self.tuned:
+            module = tune(module, [layer.name for layer in network.layers])
+        self._reader = LayerReader(module, network.layers, network.id)
         self._fragile: set[int] = set()
+        self._backend = choose_backend(device)
 
     def __enter__(self) -> "Runner":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
+
+    def start(self, picture: np.ndarray) -> list[int]:
+        """Check what is fast against what is plain on one picture, and go on with either.
+
+        Of a picture that isn't resized, a part is enough.
+
+        Parameters
+        ----------
+        picture : ndarray of uint8, shape (1, H, W, 3)
+            RGB.
+
+        Returns
+        -------
+        list of int
+            The number of channels of each layer.
+        """
+        if self.network.input.size is None:
+            picture = np.ascontiguousarray(picture[:, :_PART, :_PART])
+        references = self._proven_backend(picture)
+        channels = [layer.features.shape[2] for layer in references.layers]
+        if self.tuned:
+            plain = LayerReader(self._plain, self.network.layers, self.network.id)
+            worst = _largest_deviation(plain, self._input(picture), references)
+            if worst <= _TUNED_WITHIN:
+                log.info("%s: fused; layers agree within %.0e", self.network.id, worst)
+                plain.close()
+            else:
+                log.warning("%s: not fused; a layer would differ by %.0e", self.network.id, worst)
+                self._reader.close()
+                self._reader, self.tuned = plain, False
+        return channels
+
+    def facts(self) -> dict[str, Any]:
+        """Return how things are done, as far as it can change a number's last digits."""
+        return {"fused": self.tuned, "statistics": self._backend.__name__.rpartition(".")[2]}
+
+    def _proven_backend(self, picture: np.ndarray) -> References:
+        """Run one picture; fall back to PyTorch's statistics if the chosen ones fail or differ."""
+        try:
+            references, _ = self.references(picture)
+            worst = prove(self._backend, references.layers)
+        except Exception as error:  # a compiler may be missing or fail in any way
+            if self._backend is expressions or isinstance(error, UserError) or out_of_memory(error):
+                raise
+            worst = error
+        if isinstance(worst, float) and worst <= _BACKEND_WITHIN:
+            return references
+        log.warning("statistics are computed by PyTorch, which takes longer (%s)", worst)
+        self._backend = expressions
+        return self.references(picture)[0]
+
+    def most(self, height: int, width: int) -> int:
+        """Return how many pictures of that size are worth passing together.
+
+        A CPU gains nothing from more than a few, and they would cost memory.
+        """
+        if self.device.type != "cpu":
+            return sys.maxsize
+        height, width = input_size(height, width, self.network.input)
+        return max(1, _PIXELS_ON_CPU // (height * width))
 
     def references(self, pictures: np.ndarray) -> tuple[References, HostRows]:
         """Run references, keep their features, and give their mean and variance.
@@ -110,7 +199,8 @@ class Runner:
         def visit(number: int, features: torch.Tensor, grid: Grid) -> None:
             if number in self._fragile:
                 features = features.clone()
-            kept[number] = reference_features(features)
+            mean, var, norm = self._backend.moments(features)
+            kept[number] = ReferenceFeatures(features, mean, var, norm)
             grids[number] = grid
             versions[number] = features._version
 
@@ -124,7 +214,7 @@ class Runner:
         if overwritten:  # an in-place module wrote into what was kept: clone it from now on
             self._fragile |= overwritten
             return self.references(pictures)
-        moments = [torch.stack([ref.moments.mean, ref.moments.var]) for ref in layers]
+        moments = [torch.stack([layer.mean, layer.var]) for layer in layers]
         raw = {number: layers[number].features.half() for number in self._raw}
         return References(layers, grids), HostRows(moments, raw)
 
@@ -145,11 +235,12 @@ class Runner:
         count = len(self.network.layers)
         rows: list[torch.Tensor | None] = [None] * count
         raw: dict[int, torch.Tensor] = {}
-        index_tensor = torch.from_numpy(np.asarray(index, np.int64))
+        which = torch.from_numpy(np.asarray(index, np.int64)).to(self.device)
 
         def visit(number: int, features: torch.Tensor, _grid: Grid) -> None:
+            kept = references.layers[number]
             rows[number] = torch.stack(
-                compare(features, references.layers[number], index_tensor).parts()
+                self._backend.compare(features, kept.features, kept.norm, which)
             )
             if number in self._raw:
                 raw[number] = features.half()
@@ -162,6 +253,19 @@ class Runner:
         if self.device.type == "cuda":
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         return picture_input(tensor, self.network.input).to(self._type)
+
+
+def _largest_deviation(plain: LayerReader, pictures: torch.Tensor, references: References) -> float:
+    """Return the largest relative difference (L2) of any layer from that of the plain network."""
+    found = [0.0]
+
+    def visit(number: int, features: torch.Tensor, _grid: Grid) -> None:
+        difference = torch.linalg.vector_norm(references.layers[number].features - features)
+        norm = torch.linalg.vector_norm(features)
+        found.append(float(difference / norm) if norm > 0 else float(difference))
+
+    plain.run(pictures, visit)
+    return max(found, key=lambda value: math.inf if math.isnan(value) else value)
 
 
 def _to_host(tensor: torch.Tensor) -> torch.Tensor:

@@ -2,11 +2,12 @@
 
 For features x (distorted) and r (reference) with C channels at P positions, per channel:
 the mean and the (population) variance of x over positions, the mean squared difference of x and
-r, and the same after dividing each position's channel vector by its L2 norm, as LPIPS does.
+r, and the same after dividing each position's channel vector by its L2 norm, as LPIPS does
+(Zhang et al. 2018, equation 1).
 
-Everything is computed in blocks of positions, small enough to stay in cache, with each block's
-own mean taken off before squaring; blocks are added up in float64. So a variance far below the
-squared mean keeps its digits.
+Everything is computed in blocks of positions, with each block's own mean taken off before
+squaring; blocks are added up in float64 (Chan et al. 1979). So a variance far below the squared
+mean keeps its digits.
 
 The difference of two unit vectors is not taken from the two, which would leave nothing but
 rounding of a nearly identical pair. With d = x - r, norms |x| and |r|, e = `UNIT_EPS`, and s the
@@ -16,42 +17,44 @@ one of x and r that has the smaller norm,
         = d / (max(|x|, |r|)+e) - s * sum(d * (x + r)) / ((|x|+|r|) (|x|+e) (|r|+e)),
 
 where every term vanishes with d, and none is large for dead positions. Equal features give 0.
+
+Three backends compute the same: `expressions` (PyTorch, anywhere), `compiled` (numba, CPU) and
+`kernels` (Triton, CUDA). The latter two read every number once.
 """
 
+import importlib
+import logging
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
-#: Added to the L2 norm before dividing by it (Zhang et al. 2018, as in their code).
-UNIT_EPS = 1e-10
+log = logging.getLogger(__name__)
 
-#: Keeps 0 / 0 from two dead positions out; too small to change anything else.
-_TINY = 1e-30
-
-#: Numbers of one block: small on CPU to stay in its cache, large on a GPU to fill it.
-_BLOCK = {"cpu": 1 << 17, "cuda": 1 << 23}
+#: By device: what is tried first.
+_BACKENDS = {"cpu": "compiled", "cuda": "kernels"}
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Mean and variance over positions, float32, each of shape (N, C)."""
+class Backend(Protocol):
+    """A module that computes the statistics."""
 
-    mean: torch.Tensor
-    var: torch.Tensor
+    def moments(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return mean (N, C), variance (N, C) and L2 norms (N, P) of features (N, P, C)."""
+        ...
 
+    def compare(
+        self,
+        features: torch.Tensor,
+        references: torch.Tensor,
+        norm: torch.Tensor,
+        index: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the four statistics of features (N, P, C), float32, each of shape (N, C).
 
-@dataclass(frozen=True)
-class Comparison:
-    """All statistics of distorted pictures, float32, each of shape (N, C)."""
-
-    mean: torch.Tensor
-    var: torch.Tensor
-    mse: torch.Tensor
-    unit_mse: torch.Tensor
-
-    def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the four in the order of `names.STATISTICS`."""
-        return self.mean, self.var, self.mse, self.unit_mse
+        `references` is (R, P, C), `norm` (R, P) their norms, and `index` (N,) tells which of
+        them each picture is compared with. Any strides, any floating type.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,95 +65,50 @@ class ReferenceFeatures:
     ----------
     features : Tensor, shape (R, P, C)
         Any strides, any floating type.
+    mean, var : Tensor of float32, shape (R, C)
+        Over positions.
     norm : Tensor of float32, shape (R, P)
         Each position's L2 norm.
-    moments : Moments
-        Of the references.
     """
 
     features: torch.Tensor
+    mean: torch.Tensor
+    var: torch.Tensor
     norm: torch.Tensor
-    moments: Moments
 
 
-def reference_features(features: torch.Tensor) -> ReferenceFeatures:
-    """Summarise references of shape (R, P, C) and keep them for comparisons."""
-    count, positions, channels = features.shape
-    norm = torch.empty(count, positions, device=features.device)
-    moments = []
-    for n in range(count):
-        running = _Running(channels, features.device)
-        for rows in _blocks(features):
-            x = features[n, rows].float()
-            norm[n, rows] = torch.linalg.vector_norm(x, dim=1)
-            running.add(x)
-        moments.append(running.moments())
-    mean, var = (torch.stack(parts) for parts in zip(*moments, strict=True))
-    return ReferenceFeatures(features, norm, Moments(mean, var))
+def choose_backend(device: torch.device) -> Backend:
+    """Return the fastest backend that can be loaded for a device, and log which if it isn't."""
+    from dissect_iqa.features import expressions
+
+    name = _BACKENDS.get(device.type)
+    if name is None:
+        return expressions
+    try:
+        return importlib.import_module(f"dissect_iqa.features.{name}")
+    except ImportError as error:
+        log.warning("statistics are computed by PyTorch, which takes longer (%s)", error)
+        return expressions
 
 
-def compare(
-    features: torch.Tensor, reference: ReferenceFeatures, index: torch.Tensor
-) -> Comparison:
-    """Reduce distorted pictures' features against their references'.
+def prove(backend: Backend, references: list[ReferenceFeatures]) -> float:
+    """Return the largest relative deviation of a backend from PyTorch, over layers.
 
-    Parameters
-    ----------
-    features : Tensor, shape (N, P, C)
-        Any strides, any floating type.
-    reference : ReferenceFeatures
-        With the same P and C.
-    index : Tensor of int64 on the CPU, shape (N,)
-        The reference of each picture.
+    Each layer's features are compared with themselves shifted by a position.
     """
-    _, positions, channels = features.shape
-    rows_of = index.tolist()
-    results = []
-    for n, r in enumerate(rows_of):
-        running = _Running(channels, features.device)
-        squared = torch.zeros(2, channels, dtype=torch.float64, device=features.device)
-        for rows in _blocks(features):
-            x, y = features[n, rows].float(), reference.features[r, rows].float()
-            running.add(x)
-            squared += _squared_differences(x, y, reference.norm[r, rows, None])
-        results.append((*running.moments(), *(squared / positions).float()))
-    return Comparison(*(torch.stack(parts) for parts in zip(*results, strict=True)))
+    from dissect_iqa.features import expressions
 
-
-class _Running:
-    """Mean and variance of a stream of blocks (P, C), merged in float64 (Chan et al. 1979)."""
-
-    def __init__(self, channels: int, device: torch.device):
-        self.count = 0
-        self.mean = torch.zeros(channels, dtype=torch.float64, device=device)
-        self.squares = torch.zeros(channels, dtype=torch.float64, device=device)
-
-    def add(self, block: torch.Tensor) -> None:
-        count = block.shape[0]
-        mean = block.mean(0)
-        squares = (block - mean).square_().sum(0).double()
-        gap = mean.double() - self.mean
-        total = self.count + count
-        self.squares += squares + gap.square() * (self.count * count / total)
-        self.mean += gap * (count / total)
-        self.count = total
-
-    def moments(self) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.mean.float(), (self.squares / self.count).float()
-
-
-def _squared_differences(x: torch.Tensor, y: torch.Tensor, norm_y: torch.Tensor) -> torch.Tensor:
-    """Return the sums over positions of both squared differences of a block: (2, C), float64."""
-    difference = x - y
-    gain = (difference * (x + y)).sum(1, keepdim=True)  # |x|^2 - |y|^2
-    norm_x = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    large, small = torch.maximum(norm_x, norm_y), torch.minimum(norm_x, norm_y)
-    shrink = gain / (large + small + _TINY) / (large + UNIT_EPS) / (small + UNIT_EPS)
-    unit = difference / (large + UNIT_EPS) - torch.where(norm_x < norm_y, x, y) * shrink
-    return torch.stack([difference.square_().sum(0), unit.square_().sum(0)]).double()
-
-
-def _blocks(features: torch.Tensor) -> list[slice]:
-    _, positions, channels = features.shape
-    step = max(1, _BLOCK.get(features.device.type, 1 << 20) // channels)
-    return [slice(start, min(start + step, positions)) for start in range(0, positions, step)]
+    worst = 0.0
+    for kept in references:
+        index = torch.zeros(1, dtype=torch.int64, device=kept.features.device)
+        shifted = kept.features[:1].roll(1, dims=1)
+        arguments = (shifted, kept.features[:1], kept.norm[:1], index)
+        results = zip(
+            (*backend.compare(*arguments), *backend.moments(shifted)),
+            (*expressions.compare(*arguments), *expressions.moments(shifted)),
+            strict=True,
+        )
+        for found, right in results:
+            largest = right.abs().max().clamp_min(1e-30)
+            worst = max(worst, float((found - right).abs().max() / largest))
+    return worst

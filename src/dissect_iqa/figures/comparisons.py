@@ -4,17 +4,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures import points, style
+from dissect_iqa.figures.labels import fit, text_width
 from dissect_iqa.figures.select import Label, View, views
 from dissect_iqa.figures.settings import FigureSettings
 
 FACTORS = ("function", "architecture", "environment")
 ROW = 4.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a column: a ``factor``, a ``title``, a ``member`` or a ``gap``."""
+
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ def draw_comparisons(
     settings: FigureSettings | None = None,
     comparisons: Any = None,
 ) -> Figure:
-    """Draw the best layers of models that differ in one factor, one column a factor.
+    """Draw the best layers of models that differ in one factor, grouped by factor.
 
     Parameters
     ----------
@@ -66,7 +76,7 @@ def draw_comparisons(
     groups = {view.dataset: found for view, found in zip(blocks, present, strict=True)}
     return style.compose(
         blocks,
-        lambda view: _height(groups[view.dataset], settings),
+        lambda view: _height(groups[view.dataset]),
         lambda body, view: _draw(body, view, groups[view.dataset], settings),
         lambda view: _notes(view, groups[view.dataset], wanted, settings),
         settings,
@@ -113,18 +123,40 @@ def _present(groups: list[Group], view: View) -> list[Group]:
     return found
 
 
-def _columns(groups: list[Group]) -> list[tuple[str, list[Group]]]:
-    columns = [(factor, [g for g in groups if g.factor == factor]) for factor in FACTORS]
-    return [(factor, found) for factor, found in columns if found]
+def flow(groups: list[Group]) -> list[list[Line]]:
+    """Set the groups one under the other, by factor, in two columns of about equal length.
+
+    A group is never torn apart; a factor that goes on in the second column is named again.
+    """
+    ordered = sorted(groups, key=lambda group: FACTORS.index(group.factor))
+    sizes = np.cumsum([len(group.members) + 2 for group in ordered])
+    # the first column ends where the longer of the two is shortest
+    cut = 1 + int(np.argmin([max(size, sizes[-1] - size) for size in sizes]))
+    columns = []
+    for part in (ordered[:cut], ordered[cut:]):
+        lines: list[Line] = []
+        factor = ""
+        for group in part:
+            if group.factor != factor:
+                lines += [Line("gap", "")] if lines else []
+                lines.append(Line("factor", f"{group.factor.capitalize()} varies"))
+                factor = group.factor
+            elif lines:
+                lines.append(Line("gap", ""))
+            lines.append(Line("title", group.title))
+            lines += [Line("member", name) for name in group.members]
+        columns.append(lines)
+    return [lines for lines in columns if lines]
 
 
-def _lines(groups: list[Group]) -> int:
-    return sum(len(group.members) + 2 for group in groups)
+def _sorted(group: Group, view: View) -> Group:
+    """Return the group with its highest value first."""
+    order = [name for name in view.best(view.distance)["model"] if name in group.members]
+    return Group(group.title, group.factor, tuple(order))
 
 
-def _height(groups: list[Group], settings: FigureSettings) -> float:
-    longest = max((_lines(found) for _, found in _columns(groups)), default=2)
-    return ROW * longest + 26.0
+def _height(groups: list[Group]) -> float:
+    return ROW * max((len(lines) for lines in flow(groups)), default=2) + 20.0
 
 
 def _notes(
@@ -132,7 +164,7 @@ def _notes(
 ) -> list[str]:
     if not groups:
         return []
-    notes = [view.rule.format(distance=style.display(view.distance))]
+    notes = ["Distance: " + style.rule(view)]
     notes.append("Each model at its best layer.")
     if len(groups) < len(wanted):
         notes.append(f"{len(groups)} of {len(wanted)} comparisons have two models in this study.")
@@ -151,55 +183,57 @@ def _draw(body: FigureBase, view: View, groups: list[Group], settings: FigureSet
     if not groups:
         style.say(body, "No comparison has two models with a correlation on this data set.")
         return
-    columns = _columns(groups)
+    columns = flow([_sorted(group, view) for group in groups])
     best = view.best(view.distance).set_index("model", drop=False)
     shown = best.loc[sorted({name for group in groups for name in group.members})]
     limits = points.value_limits([shown, view.baselines.iloc[:1]], view.ceiling)
     look = points.functions(view, settings)
     grid = body.subplots(1, len(columns), squeeze=False, sharex=True)[0]
-    height = max(_lines(found) for _, found in columns)
-    for axes, (factor, found) in zip(grid, columns, strict=True):
-        axes.set_title(f"{factor.capitalize()} varies", fontweight="bold", pad=6)
-        _draw_column(axes, best, found, look, settings)
-        axes.set_ylim(height - 0.5, -0.6)
+    height = max(len(lines) for lines in columns)
+    for axes, lines in zip(grid, columns, strict=True):
+        _draw_column(axes, best, lines, look, settings)
+        axes.set_ylim(height - 0.5, -0.7)
         points.finish_value_axis(axes, limits)
         if len(view.baselines):
             level = float(view.baselines["value"].iloc[0])
-            axes.axvline(level, color=style.MUTED, linewidth=0.7, linestyle=(0, (1, 1.6)))
+            axes.axvline(level, color=style.MUTED, linewidth=0.7, linestyle=(0, (1, 1.6)), zorder=1)
         if view.ceiling is not None:
-            axes.axvline(view.ceiling, color=style.INK, linewidth=0.8)
-        axes.set_xlabel(style.short_statistic(view) + " of the best layer")
+            axes.axvline(view.ceiling, color=style.INK, linewidth=0.8, zorder=1)
+        axes.set_xlabel(style.short_statistic(view) + ", best layer")
     used = {look.of[name] for name in shown.index}
     kept = points.Functions(look.of, {k: v for k, v in look.colours.items() if k in used})
     handles = points.legend_handles(kept, False)
-    body.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+    style.legend(body, handles, settings)
 
 
 def _draw_column(
     axes: Axes,
     best: pd.DataFrame,
-    groups: list[Group],
+    lines: list[Line],
     look: points.Functions,
     settings: FigureSettings,
 ) -> None:
-    y = 0
-    ticks: list[int] = []
-    names: list[str] = []
-    for group in groups:
-        axes.annotate(
-            group.title,
-            (0, y),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            ha="center" if len(group.title) < 12 else "left",
-            fontsize=style.small(settings),
-            color=style.MUTED,
-        )
-        order = best.loc[list(group.members)].sort_values("value", ascending=False, kind="stable")
-        for row in order.itertuples(index=False):
-            y += 1
-            points.draw_point(axes, row, y, look, settings.intervals)
-            ticks.append(y)
-            names.append(row.model)
-        y += 2
-    axes.set_yticks(ticks, names)
+    members = [(y, line.text) for y, line in enumerate(lines) if line.kind == "member"]
+    for y, name in members:
+        row = next(best.loc[[name]].itertuples(index=False))
+        points.draw_point(axes, row, y, look, settings.intervals)
+    axes.set_yticks([y for y, _ in members], [name for _, name in members])
+    # headings begin where the longest name begins, and may run on over the axes
+    size = style.SMALL
+    start = -max(text_width(name, size) for _, name in members)
+    for y, line in enumerate(lines):
+        if line.kind in ("factor", "title"):
+            axes.annotate(
+                fit(line.text, settings.width_mm / 2 - 4, size),
+                (0, y),
+                (start, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                va="center",
+                fontsize=size,
+                fontweight="bold" if line.kind == "factor" else "normal",
+                color=style.INK if line.kind == "factor" else style.MUTED,
+                bbox={"pad": 0.6, "facecolor": "white", "edgecolor": "none"},
+                in_layout=False,
+                zorder=4,
+            )

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
+from dissect_iqa.figures.labels import POINTS, fit, label_lines, text_width
 from dissect_iqa.figures.select import Label, View, function_group, twins, views
 from dissect_iqa.figures.settings import FigureSettings
 
@@ -130,15 +131,15 @@ def correlation_limits(view: View, rows: pd.DataFrame, intervals: bool) -> tuple
     if intervals:
         # one very wide interval must not squeeze all lines together
         lows, highs = rows["low"].dropna(), rows["high"].dropna()
-        low = min(low, lows.quantile(0.1)) if len(lows) else low
-        high = max(high, highs.quantile(0.9)) if len(highs) else high
+        low = min(low, lows.quantile(0.02)) if len(lows) else low
+        high = max(high, highs.quantile(0.98)) if len(highs) else high
     margin = 0.04 * max(high - low, 0.1)
     return max(low - margin, -1.02), min(high + margin, 1.02)
 
 
 def finish_depth_axes(axes: Axes, limits: tuple[float, float]) -> None:
     """Give an axes of correlation against depth its limits, ticks, grid and zero line."""
-    axes.set_xlim(-0.01, 1.01)
+    axes.set_xlim(0, 1.015)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     axes.set_ylim(*limits)
     axes.grid(axis="y", color=style.HAIRLINE, linewidth=0.5)
@@ -147,15 +148,16 @@ def finish_depth_axes(axes: Axes, limits: tuple[float, float]) -> None:
         axes.axhline(0, color=style.MUTED, linewidth=0.6, zorder=1)
 
 
-def facets(view: View, factor: str) -> list[tuple[str, list[str]]]:
+def facets(view: View, settings: FigureSettings) -> list[tuple[str, list[str]]]:
     """Group the models into panels of at most `MOST_IN_A_FACET`.
 
     Groups too large for a panel are cut, families kept together; groups of one or two models
-    share a panel. `factor` is ``function``, ``family`` or ``environment``.
+    share a panel.
     """
-    table = view.models
+    table, factor = view.models, _factor(settings)
     if factor == "function":
         key = table["function"].map(function_group)
+        key = key.where([not view.untrained(name) for name in table.index], "untrained")
     else:
         key = table[factor].astype(str).str.strip().replace("", "not stated")
     large: list[tuple[str, list[str]]] = []
@@ -171,10 +173,14 @@ def facets(view: View, factor: str) -> list[tuple[str, list[str]]]:
             large.append((title, list(part)))
     shared: list[tuple[list[str], list[str]]] = []
     for name, ids in small:
-        if not shared or len(shared[-1][1]) + len(ids) > MOST_IN_A_FACET:
-            shared.append(([], []))
-        shared[-1][0].append(name)
-        shared[-1][1].extend(ids)
+        titles, members = shared[-1] if shared else ([], [])
+        full = len(members) + len(ids) > MOST_IN_A_FACET
+        wide = text_width(", ".join([*titles, name]), 8.0) > (settings.width_mm / 2 - 11) * POINTS
+        if not shared or full or wide:
+            shared.append(([name], list(ids)))
+        else:
+            titles.append(name)
+            members.extend(ids)
     return large + [(", ".join(names), ids) for names, ids in shared]
 
 
@@ -196,7 +202,7 @@ def _height(view: View, settings: FigureSettings) -> float:
     if _by_distance(view, settings):
         entries = int(np.ceil((len(view.models) + 1) / 4))
         return PANEL_HEIGHT * _grid(len(view.distances), 3)[0] + 4.0 + 4.0 * entries
-    return FACET_HEIGHT * _grid(len(facets(view, _factor(settings))), 2)[0] + 4.0
+    return FACET_HEIGHT * _grid(len(facets(view, settings)), 2)[0] + 4.0
 
 
 def _grid(count: int, columns: int) -> tuple[int, int]:
@@ -210,7 +216,7 @@ def _notes(view: View, settings: FigureSettings) -> list[str]:
         return []
     notes = []
     if not _by_distance(view, settings):
-        notes.append(view.rule.format(distance=style.display(view.distance)))
+        notes.append("Distance: " + style.rule(view))
         notes.append("Grey: all other models.")
     notes.append("Marker: best layer.")
     if any(view.untrained(name) for name in view.models.index):
@@ -253,34 +259,35 @@ def _draw_distances(body: FigureBase, view: View, settings: FigureSettings) -> N
         labels = draw_levels(axes, view)
         finish_depth_axes(axes, limits)
         axes.set_title(style.display(distance))
-        if i % columns == columns - 1 or i == len(panels) - 1:
-            style.label_lines(axes, labels, PANEL_HEIGHT - 10, style.small(settings) - 0.5)
+        if i % columns == columns - 1:
+            label_lines(axes, labels, PANEL_HEIGHT - 10, style.TINY)
     for axes in panels[-columns:]:
         axes.set_xlabel("Relative depth")
     body.supylabel(style.statistic_label(view), fontsize="medium")
     handles = [_handle(name, look) for name, look in looks.items()]
-    body.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+    style.legend(body, handles, settings)
 
 
 def _draw_facets(body: FigureBase, view: View, settings: FigureSettings) -> None:
-    groups = facets(view, _factor(settings))
+    groups = facets(view, settings)
     rows = view.at(view.distance)
     shown = rows[rows["model"].isin([name for _, ids in groups for name in ids])]
     limits = correlation_limits(view, shown, False)
     panels = _panels(body, len(groups), 2)
     for axes, (title, ids) in zip(panels, groups, strict=True):
-        for name, line in _with_depth(rows[~rows["model"].isin(ids)]).groupby("model"):
+        for _, line in _with_depth(rows[~rows["model"].isin(ids)]).groupby("model"):
             axes.plot(line["depth"], line["value"], color=style.CONTEXT, linewidth=0.5, zorder=1)
         looks = line_styles(view, ids, settings)
         labels = draw_levels(axes, view)
         for name, look in looks.items():
             line = rows[rows["model"] == name]
             draw_line(axes, line, look, settings.intervals)
-            if len(_with_depth(line)):
-                labels.append((float(line["value"].iloc[-1]), name, look.colour))
+            ends = _with_depth(line)["value"]
+            if len(ends):
+                labels.append((float(ends.iloc[-1]), name, look.colour))
         finish_depth_axes(axes, limits)
-        axes.set_title(title)
-        style.label_lines(axes, labels, FACET_HEIGHT - 8, style.small(settings) - 0.5)
+        axes.set_title(fit(title, settings.width_mm / 2 - 11, 8.0))
+        label_lines(axes, labels, FACET_HEIGHT - 8, style.TINY)
     for axes in panels[-2:]:
         axes.set_xlabel("Relative depth")
     body.supylabel(style.statistic_label(view), fontsize="medium")

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Rectangle
 
 from dissect_iqa.figures import style
-from dissect_iqa.figures.ranking import ranked
-from dissect_iqa.figures.select import Label, View, views
+from dissect_iqa.figures.select import Label, View, ranked, views
 from dissect_iqa.figures.settings import FigureSettings
 
 GAP = 0.3
@@ -101,7 +100,7 @@ def _notes(view: View) -> list[str]:
     table = table_by_type(view)
     if table.shape[1] < 2:
         return []
-    notes = [view.rule.format(distance=style.display(view.distance))] if view.distance else []
+    notes = ["Distance: " + style.rule(view)] if view.distance else []
     notes.append("Each model at the layer that is best over all pairs (first column).")
     counts = view.by_type["n"].dropna()
     if len(counts):
@@ -123,7 +122,7 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
     values = table.to_numpy(dtype=float)
     norm, colours = _scale(values, settings)
     axes = body.subplots()
-    size = style.small(settings) - (0.5 if table.shape[1] <= 16 else 1.0)
+    size = style.SMALL - (0.5 if table.shape[1] <= 16 else 1.0)
     cells = [Rectangle((left - 0.48, top - 0.47), 0.96, 0.94) for top in y for left in x]
     kept = np.isfinite(values).ravel()
     patches = PatchCollection([cell for cell, keep in zip(cells, kept, strict=True) if keep])
@@ -152,6 +151,8 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
     axes.set_ylim(y[-1] + 0.5, -0.5)
     axes.tick_params(length=0, pad=3)
     axes.spines[:].set_visible(False)
+    if len(table) < 3:
+        return  # the numbers in the cells are scale enough
     bar = body.colorbar(patches, ax=axes, fraction=0.025, pad=0.01, aspect=30, shrink=0.9)
     bar.set_label(style.short_statistic(view))
     bar.outline.set_visible(False)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import points, style
-from dissect_iqa.figures.select import Label, View, views
+from dissect_iqa.figures.select import Label, View, ranked, views
 from dissect_iqa.figures.settings import FigureSettings
 
 LONGEST_LAYER = 30
@@ -51,17 +51,6 @@ def draw_ranking(
     )
 
 
-def ranked(view: View) -> pd.DataFrame:
-    """Return the best layers under the view's distance and the metrics, highest value first."""
-    best = view.best(view.distance)
-    # not concat with an empty frame: pandas would have to guess the columns' types
-    parts = [part for part in (best, view.baselines) if len(part)]
-    if not parts:
-        return best
-    rows = pd.concat(parts, ignore_index=True)
-    return rows.sort_values(["value", "model"], ascending=[False, True], kind="stable")
-
-
 def shorten(layer: str, longest: int = LONGEST_LAYER) -> str:
     """Return a layer's path with its middle left out if it is long; its end tells most."""
     if len(layer) <= longest:
@@ -79,7 +68,7 @@ def _notes(view: View, settings: FigureSettings) -> list[str]:
         return []
     notes = []
     if view.distance:
-        notes.append(view.rule.format(distance=style.display(view.distance)))
+        notes.append("Distance: " + style.rule(view))
         notes.append("Each model at its best layer, chosen and judged on the same pairs.")
     if len(_nested(view)):
         notes.append("Squares: the layer chosen on other references than those it is judged on.")
@@ -105,7 +94,7 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
         points.draw_point(axes, row, y - shift, look, settings.intervals)
         if row.model in look.of and row.model in nested.index:
             _draw_nested(axes, nested.loc[row.model], y + 0.24, look.colours[look.of[row.model]])
-        _write(axes, row, y, row.model in look.of, style.small(settings))
+        _write(axes, row, y, row.model in look.of, style.SMALL)
     names = [
         row.model if row.model in look.of else style.display(row.model, baseline=True)
         for row in rows.itertuples()
@@ -115,7 +104,7 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
     shown = [rows, nested] if len(nested) else [rows]
     points.finish_value_axis(axes, points.value_limits(shown, view.ceiling))
     axes.set_xlabel(style.statistic_label(view))
-    _head(axes, view, style.small(settings))
+    _head(axes, view, style.SMALL)
     handles = points.legend_handles(look, bool(len(view.baselines)))
     if len(nested):
         handles.append(
@@ -134,8 +123,7 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
     if view.ceiling is not None:
         axes.axvline(view.ceiling, color=style.INK, linewidth=0.8, zorder=1)
         handles.append(Line2D([], [], color=style.INK, linewidth=0.8, label="noise ceiling"))
-    columns = 4 if settings.context == "paper" else 3
-    body.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)))
+    style.legend(body, handles, settings)
 
 
 def _draw_nested(axes: Axes, row: pd.Series, y: float, colour: Any) -> None:

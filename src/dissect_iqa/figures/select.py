@@ -16,7 +16,8 @@ CEILING = "noise_ceiling"
 #: What stands for a correlation where people chose between two pictures instead of rating them.
 AGREEMENT = "agreement"
 CORRELATION_COLUMNS = (
-    "dataset model layer depth distance subset statistic value low high n".split()
+    *("dataset", "model", "layer", "depth", "distance", "subset", "statistic"),
+    *("value", "low", "high", "n"),
 )
 MODEL_COLUMNS = ("id", "architecture", "weights", "function", "family", "environment")
 
@@ -122,6 +123,9 @@ def views(
     _require(correlations, CORRELATION_COLUMNS, "the correlations")
     _require(models, MODEL_COLUMNS, "the model table")
     models = models.set_index("id", drop=False)
+    # categories, which Parquet keeps, would bring groups that have no rows
+    words = ("dataset", "model", "layer", "distance", "subset", "statistic")
+    correlations = correlations.astype(dict.fromkeys(words, object))
     return [
         _view(
             str(dataset),
@@ -134,7 +138,7 @@ def views(
     ]
 
 
-def _require(frame: pd.DataFrame, columns: tuple[str, ...] | list[str], what: str) -> None:
+def _require(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
     lacking = [column for column in columns if column not in frame.columns]
     if lacking:
         raise UserError(
@@ -223,17 +227,28 @@ def _choose_distance(layers: pd.DataFrame, settings: FigureSettings) -> tuple[st
                 f"figures.distance: {settings.distance!r} was not computed"
                 f"{suggest(settings.distance, names)}; computed: {', '.join(names)}"
             )
-        return settings.distance, "Distance: {distance} (chosen in the configuration)."
+        return settings.distance, "{distance} (chosen in the configuration)."
     if not names:
         return "", ""
     best = layers.groupby(["distance", "model"])["value"].max().groupby("distance").median()
     chosen = best.reindex(names).idxmax()
     if len(names) == 1:
-        return chosen, "Distance: {distance} (the only one computed)."
+        return chosen, "{distance} (the only one computed)."
     return chosen, (
-        "Distance: {distance}, the same for all models: of "
+        "{distance}, the same for all models: of "
         f"{len(names)} the one with the highest median of the models’ best-layer values."
     )
+
+
+def ranked(view: View) -> pd.DataFrame:
+    """Return the best layers under the view's distance and the metrics, highest value first."""
+    best = view.best(view.distance)
+    # not concat with an empty frame: pandas would have to guess the columns' types
+    parts = [part for part in (best, view.baselines) if len(part)]
+    if not parts:
+        return best
+    rows = pd.concat(parts, ignore_index=True)
+    return rows.sort_values(["value", "model"], ascending=[False, True], kind="stable")
 
 
 @dataclass(frozen=True)

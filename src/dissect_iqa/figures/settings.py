@@ -41,10 +41,15 @@ class FigureSettings(BaseModel):
         ("pdf", "svg", "png"), min_length=1, description="The files to write."
     )
     palette: Literal["colorblind", "grey"] = Field(
-        "colorblind", description="Colours that the colour-blind can tell apart, or greys for print."
+        "colorblind",
+        description="Colours that the colour-blind can tell apart, or greys for print.",
     )
-    context: Literal["paper", "talk"] = Field(
-        "paper", description="'paper': 7 to 9 points on 190 mm; 'talk': all text 1.5 times as large."
+    width_mm: float = Field(
+        190,
+        ge=130,
+        le=300,
+        description="Width of the figures: 190 mm fills a journal's page, 140 mm one and a half "
+        "columns (or a slide). Text keeps its 7 to 8 points.",
     )
     png_dpi: Annotated[int, Field(ge=50, le=1200)] = Field(
         200, description="Dots per inch of the PNG files."

@@ -1,6 +1,5 @@
-"""One look for all figures: sizes, colours, names, notes, and labels that don't collide."""
+"""One look for all figures: sizes, colours, names, blocks and their notes."""
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,16 +7,16 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.figures.labels import FONT, MM, POINTS, text_width, wrap
 from dissect_iqa.figures.select import AGREEMENT, View
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 
-MM = 1 / 25.4
-#: Width of a figure over one and over two columns of a journal's page, in millimetres.
-ONE_COLUMN, TWO_COLUMNS = 90.0, 190.0
+#: Size of notes, and of labels that may crowd inside the axes, in points.
+SMALL, TINY = 7.0, 6.5
 INK, MUTED, CONTEXT, HAIRLINE = "#222222", "#5c5c5c", "#d4d4d4", "#e6e6e6"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 NAMES = {
@@ -41,19 +40,18 @@ def display(name: str, baseline: bool = False) -> str:
 @contextmanager
 def look(settings: FigureSettings) -> Iterator[None]:
     """Hold matplotlib to the project's look within a block, whatever the user's own defaults."""
-    scale = 1.5 if settings.context == "talk" else 1.0
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(
             {
-                "font.family": "DejaVu Sans",  # ships with matplotlib: the same everywhere
-                "font.size": 8 * scale,
-                "axes.titlesize": 8 * scale,
-                "axes.labelsize": 8 * scale,
-                "xtick.labelsize": 7 * scale,
-                "ytick.labelsize": 7 * scale,
-                "legend.fontsize": 7 * scale,
-                "figure.titlesize": 9 * scale,
+                "font.family": FONT,
+                "font.size": 8,
+                "axes.titlesize": 8,
+                "axes.labelsize": 8,
+                "xtick.labelsize": 7,
+                "ytick.labelsize": 7,
+                "legend.fontsize": 7,
+                "figure.titlesize": 9,
                 "axes.titlelocation": "left",
                 "axes.titlepad": 3,
                 "axes.titleweight": "normal",
@@ -93,11 +91,6 @@ def look(settings: FigureSettings) -> Iterator[None]:
         yield
 
 
-def small(settings: FigureSettings) -> float:
-    """Return the size of notes and labels inside the axes, in points."""
-    return 7.0 * (1.5 if settings.context == "talk" else 1.0)
-
-
 def colours(count: int, settings: FigureSettings) -> list[Any]:
     """Return `count` colours that can be told apart; they repeat after eight.
 
@@ -107,7 +100,7 @@ def colours(count: int, settings: FigureSettings) -> list[Any]:
         shades = np.linspace(0.0, 0.62, max(count, 2))
         return [str(round(float(shade), 3)) for shade in shades[:count]]
     palette = sns.color_palette("colorblind")
-    kept = [palette[i] for i in (0, 3, 2, 1, 4, 5, 9, 6)]
+    kept = [palette[i] for i in (0, 3, 2, 1, 4, 9, 5, 6)]
     return [kept[i % len(kept)] for i in range(count)]
 
 
@@ -119,6 +112,11 @@ def statistic_label(view: View) -> str:
 def short_statistic(view: View) -> str:
     """Return the abbreviation of a view's values."""
     return view.statistic if view.statistic == AGREEMENT else view.statistic.rstrip("45").upper()
+
+
+def rule(view: View) -> str:
+    """Return the distance of the figures that show only one, and how it was chosen."""
+    return view.rule.format(distance=display(view.distance))
 
 
 def interval_note(view: View, what: str) -> list[str]:
@@ -138,7 +136,6 @@ def compose(
     draw: Drawer,
     notes: Callable[[View], Sequence[str]],
     settings: FigureSettings,
-    width: float = TWO_COLUMNS,
 ) -> Figure:
     """Draw one block a data set, one under the other, each with its notes beneath.
 
@@ -154,23 +151,20 @@ def compose(
         Sentences to stand under the drawing; the data set's label is added in front.
     settings : FigureSettings
         The look.
-    width : float
-        Width of the figure, in millimetres.
     """
-    scale = 1.5 if settings.context == "talk" else 1.0
-    texts = [_wrap(_all_notes(view, notes(view)), width / scale) for view in blocks]
-    titled = 6.0 * scale if len(blocks) > 1 else 0.0
+    texts = [wrap(_all_notes(view, notes(view)), settings.width_mm - 6) for view in blocks]
+    titled = 6.0 if len(blocks) > 1 else 0.0
     heights: list[float] = []
     for view, text in zip(blocks, texts, strict=True):
-        heights += [height(view) * scale + titled, (3.1 * (text.count("\n") + 1) + 1.5) * scale]
-    figure = Figure(figsize=(width * scale * MM, sum(heights) * MM), layout="constrained")
+        heights += [height(view) + titled, 3.1 * (text.count("\n") + 1) + 1.5]
+    figure = Figure(figsize=(settings.width_mm * MM, sum(heights) * MM), layout="constrained")
     parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0))
     for i, (view, text) in enumerate(zip(blocks, texts, strict=True)):
         body, foot = parts[2 * i], parts[2 * i + 1]
         if titled:
             body.suptitle(view.dataset, x=0.01, ha="left", fontweight="bold")
         draw(body, view)
-        foot.text(0.01, 0.98, text, va="top", fontsize=small(settings), color=MUTED)
+        foot.text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
     return figure
 
 
@@ -186,117 +180,28 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def _wrap(text: str, width: float) -> str:
-    # DejaVu Sans at 7 points: 1.33 mm a character on average
-    return "\n".join(textwrap.wrap(text, max(int((width - 4) / 1.33), 20))) if text else ""
-
-
 def statement(text: str, view_label: str | None, settings: FigureSettings) -> Figure:
     """Return a figure that says why there is nothing to draw, so that no panel is just missing."""
-    scale = 1.5 if settings.context == "talk" else 1.0
-    figure = Figure(figsize=(TWO_COLUMNS * scale * MM, 28 * scale * MM))
-    figure.text(0.5, 0.58, _wrap(text, 160), ha="center", va="center", color=INK)
+    figure = Figure(figsize=(settings.width_mm * MM, 28 * MM))
+    figure.text(0.5, 0.58, wrap(text, 120, 8), ha="center", va="center", color=INK)
     if view_label:
-        note = _wrap(_sentence(view_label), TWO_COLUMNS)
-        figure.text(0.01, 0.03, note, va="bottom", fontsize=small(settings), color=MUTED)
+        note = wrap(_sentence(view_label), settings.width_mm - 6)
+        figure.text(0.01, 0.03, note, va="bottom", fontsize=SMALL, color=MUTED)
     return figure
 
 
 def say(body: FigureBase, text: str) -> None:
     """Put a statement where a block would have been."""
-    body.text(0.5, 0.5, _wrap(text, 150), ha="center", va="center", color=INK)
+    body.text(0.5, 0.5, wrap(text, 120, 8), ha="center", va="center", color=INK)
 
 
-def statement_height(text: str) -> float:
-    """Return the height a statement needs, in millimetres."""
-    return 12 + 3.5 * (_wrap(text, 150).count("\n") + 1)
-
-
-def spread(positions: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
-    """Move positions apart until neighbours are `gap` away, staying within bounds if they fit.
-
-    The order is kept and each cluster stays centred on where its members wanted to be.
-
-    Parameters
-    ----------
-    positions : sequence of float
-        Wanted positions, in any order.
-    gap : float
-        Least distance between neighbours, in the same unit.
-    low, high : float
-        Bounds.
-
-    Returns
-    -------
-    ndarray
-        New positions, in the order of the input.
-    """
-    wanted = np.asarray(positions, dtype=float)
-    order = np.argsort(wanted, kind="stable")
-    clusters: list[tuple[float, int]] = []  # (centre, members)
-    room = (len(wanted) - 1) * gap
-    top = max(high, low + room)
-    for value in wanted[order]:
-        centre, members = float(np.clip(value, low, top)), 1
-        while clusters:
-            before, count = clusters[-1]
-            if centre - before >= (count + members) / 2 * gap:
-                break
-            clusters.pop()
-            centre = (before * count + centre * members) / (count + members)
-            members += count
-            half = (members - 1) / 2 * gap
-            centre = float(np.clip(centre, low + half, max(top - half, low + half)))
-        clusters.append((centre, members))
-    placed = np.concatenate(
-        [centre + (np.arange(count) - (count - 1) / 2) * gap for centre, count in clusters]
+def legend(body: FigureBase, handles: Sequence[Line2D], settings: FigureSettings) -> None:
+    """Set a legend under the drawing, in as many columns as fit, at most four."""
+    widest = max(text_width(str(handle.get_label()), SMALL) for handle in handles)
+    # handle, its gap and the space between columns: 5 widths of the letter
+    columns = int(settings.width_mm * POINTS / (widest + 5 * SMALL))
+    body.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=max(1, min(4, columns, len(handles))),
     )
-    result = np.empty_like(wanted)
-    result[order] = placed
-    return result
-
-
-def label_lines(
-    axes: Axes,
-    entries: Sequence[tuple[float, str, Any]],
-    height: float,
-    size: float,
-) -> None:
-    """Write labels to the right of the axes, each beside its line, moved apart where they crowd.
-
-    Parameters
-    ----------
-    axes : Axes
-        With its final limits.
-    entries : sequence of (float, str, colour)
-        Where the line ends, what to write, in which colour.
-    height : float
-        Height of the axes in millimetres (roughly); tells how much a line of text covers.
-    size : float
-        Size of the text in points.
-    """
-    if not entries:
-        return
-    low, high = axes.get_ylim()
-    gap = size * 1.12 / 72 / MM / height * (high - low)
-    places = spread([y for y, _, _ in entries], gap, low, high)
-    for (y, text, colour), place in zip(entries, places, strict=True):
-        axes.annotate(
-            text,
-            xy=(1.0, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(1.045, place),
-            textcoords=("axes fraction", "data"),
-            va="center",
-            fontsize=size,
-            color=colour,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.5,
-                "color": colour,
-                "shrinkA": 1,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
-        )

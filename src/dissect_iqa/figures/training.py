@@ -16,6 +16,7 @@ from dissect_iqa.figures.depth import (
     finish_depth_axes,
     line_styles,
 )
+from dissect_iqa.figures.labels import label_lines
 from dissect_iqa.figures.select import Label, Twins, View, twins, views
 from dissect_iqa.figures.settings import FigureSettings
 
@@ -69,7 +70,7 @@ def _notes(view: View, settings: FigureSettings) -> list[str]:
     groups = twins(view)
     if not groups:
         return []
-    notes = ["Left: " + view.rule.format(distance=style.display(view.distance))]
+    notes = ["Left: " + style.rule(view)]
     notes.append("Right: the best layer under every distance.")
     notes.append("Dashed, open marker: untrained.")
     if any(not group.exact for group in groups):
@@ -105,7 +106,7 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
         _draw_best(right, view, group, look, best, settings)
         points.finish_value_axis(right, right_limits)
     grid[-1, 0].set_xlabel("Relative depth")
-    grid[-1, 1].set_xlabel(style.short_statistic(view) + " of the best layer")
+    grid[-1, 1].set_xlabel(style.short_statistic(view) + ", best layer")
     body.supylabel(style.statistic_label(view), fontsize="medium")
 
 
@@ -156,7 +157,7 @@ def _label(
         ends = ends[ends.index.isin(named)]
     labels: list[tuple[float, str, Any]] = draw_levels(axes, view)
     labels += [(float(value), str(name), looks[str(name)].colour) for name, value in ends.items()]
-    style.label_lines(axes, labels, ROW_HEIGHT - 12, style.small(settings) - 0.5)
+    label_lines(axes, labels, ROW_HEIGHT - 12, style.TINY)
 
 
 def _draw_best(

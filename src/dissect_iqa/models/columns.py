@@ -44,7 +44,8 @@ def parse_strip(text: str) -> tuple[tuple[str, str, str], ...]:
     """Split a `strip` cell into steps (kind, old, new), applied in order to every key.
 
     ``module.`` removes a prefix, ``=module.encoder_q.`` keeps only the keys that start with
-    the prefix and removes it, ``.module.->.`` replaces text anywhere.
+    the prefix and removes it, ``.module.->.`` replaces text anywhere. ``in-order`` ignores names
+    and matches the keys with the architecture's one by one.
 
     Raises
     ------
@@ -58,6 +59,8 @@ def parse_strip(text: str) -> tuple[tuple[str, str, str], ...]:
         old, arrow, new = part.partition("->")
         if arrow:
             step = ("replace", old, new)
+        elif part == "in-order":
+            step = ("in-order", part, "")
         elif part.startswith("="):
             step = ("only", part[1:], "")
         else:

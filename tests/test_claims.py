@@ -1,0 +1,292 @@
+"""Every finding can be seen to hold, to fail and to stay open, and says on what it rests."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dissect_iqa import claims, evidence, findings
+from dissect_iqa.errors import UserError
+from dissect_iqa.evidence import FAILS, HOLDS, OPEN
+from dissect_iqa.models.table import read_models
+
+NAMES = [claim.name for claim in findings.CLAIMS]
+
+
+def zoo(values, **columns):
+    """Describe models `m00`, `m01`, ... whose honest SRCC is given."""
+    count = len(values)
+    table = pd.DataFrame(
+        {
+            "id": [f"m{i:02d}" for i in range(count)],
+            "weights": "tag:v1",
+            "function": "supervised classification",
+            "architecture": "resnet50",
+            "family": "ResNet",
+            "environment": "ImageNet-1k",
+            "top1": np.nan,
+        }
+    )
+    return table.assign(honest=values, **columns)
+
+
+def summary(models, metrics=None, width=0.01, dataset="set", last=None, layers=18, references=25):
+    """Return the summary of a run with these models and metrics."""
+    rows = [
+        {
+            "model": row.id, "distance": "rmse", "best_layer": "layer3", "best": row.honest + 0.01,
+            "honest": row.honest, "layers": layers if np.isscalar(layers) else layers[i],
+            "last": row.honest - 0.05 if last is None else last[i],
+        }
+        for i, row in enumerate(models.itertuples())
+    ]  # fmt: skip
+    rows += [
+        {"model": name, "distance": name, "best_layer": "", "best": value, "layers": 1}
+        for name, value in (metrics or {}).items()
+    ]
+    table = pd.DataFrame(rows).assign(dataset=dataset, statistic="srcc", n=3000)
+    table = table.assign(references=references)
+    for name in ("best", "honest", "last"):
+        values = table.get(name, np.nan)
+        table = table.assign(
+            **{name: values, f"{name}_low": values - width, f"{name}_high": values + width}
+        )
+    return table
+
+
+def verdict(name, models, *arguments, comparisons=None, **options):
+    table = summary(models, *arguments, **options)
+    found, text = claims.test_claims(table, models, comparisons)
+    assert list(found["claim"]) == NAMES and list(found.columns) == claims.COLUMNS
+    row = found.set_index("claim").loc[name]
+    assert row["evidence"] and row["evidence"] in text
+    assert bool(row["why"]) == (row["verdict"] == OPEN)
+    return row
+
+
+@pytest.mark.parametrize(
+    "values, width, expected",
+    [
+        ([0.8] * 9 + [0.6], 0.01, HOLDS),
+        ([0.8] * 9 + [0.6], 0.2, OPEN),  # higher, but not significantly
+        ([0.8] * 5 + [0.6] * 5, 0.01, OPEN),
+        ([0.8] + [0.6] * 9, 0.01, FAILS),
+    ],
+)
+def test_most_beat_ssim(values, width, expected):
+    metrics = {"ssim": 0.65, "ssim_downsampled": 0.7}
+    row = verdict("most_beat_ssim", zoo(values), metrics, width)
+    assert row["verdict"] == expected
+    assert row["effect"] == np.mean(np.array(values) > 0.7) and row["low"] < row["effect"] <= 1
+    assert "ssim_downsampled (0.700)" in row["evidence"]
+
+
+def test_without_ssim_it_cannot_be_told():
+    assert verdict("most_beat_ssim", zoo([0.8]), {"psnr": 0.6})["verdict"] == OPEN
+
+
+@pytest.mark.parametrize(
+    "best, width, expected", [(0.9, 0.01, HOLDS), (0.9, 0.1, OPEN), (0.7, 0.01, FAILS)]
+)
+def test_some_beat_lpips_and_dists(best, width, expected):
+    metrics = {"lpips_alex": 0.75, "dists": 0.83}
+    row = verdict("some_beat_learned", zoo([0.6, 0.65, best]), metrics, width)
+    assert row["verdict"] == expected and row["effect"] == pytest.approx(best - 0.83)
+
+
+@pytest.mark.parametrize("metrics, lacking", [({"dists": 0.8}, "LPIPS"), ({}, "LPIPS and DISTS")])
+def test_without_lpips_or_dists_it_cannot_be_told(metrics, lacking):
+    row = verdict("some_beat_learned", zoo([0.9]), metrics)
+    assert row["verdict"] == OPEN and row["evidence"] == f"Not computed here: {lacking}."
+
+
+def test_comparisons_overrule_overlapping_intervals():
+    models = zoo([0.9, 0.6])
+    metrics = {"lpips_alex": 0.75, "dists": 0.83}
+    met = pd.DataFrame(
+        [("m00", "lpips_alex", "m00"), ("dists", "m00", "m00")],
+        columns=["first", "second", "winner"],
+    ).assign(dataset="set")
+    assert verdict("some_beat_learned", models, metrics, 0.2)["verdict"] == OPEN
+    row = verdict("some_beat_learned", models, metrics, 0.2, comparisons=met)
+    assert row["verdict"] == HOLDS and row["evidence"].startswith("1 of 2 models beat all")
+    elsewhere = met.assign(dataset="other")
+    row = verdict("some_beat_learned", models, metrics, 0.2, comparisons=elsewhere)
+    assert row["verdict"] == OPEN
+
+
+def matched(difference, noise=0.005, each=3):
+    """Supervised and self-supervised networks in two strata that differ by a lot."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for architecture, level in (("resnet50", 0.8), ("alexnet", 0.6)):
+        for _ in range(each):
+            for function, gain in (
+                ("supervised classification", difference), ("self-supervised: jigsaw", 0.0),
+            ):  # fmt: skip
+                rows.append((level + gain + noise * rng.normal(), architecture, function))
+    values, architecture, function = zip(*rows, strict=True)
+    return zoo(list(values), architecture=list(architecture), function=list(function))
+
+
+@pytest.mark.parametrize(
+    "difference, expected", [(0.05, HOLDS), (-0.05, FAILS), (0.0, OPEN)]
+)  # fmt: skip
+def test_supervision_is_compared_within_equal_architecture_and_pictures(difference, expected):
+    row = verdict("supervised_better", matched(difference))
+    assert row["verdict"] == expected and row["n"] == 12
+    assert row["low"] < difference < row["high"]
+    assert row["high"] - row["low"] < 0.03  # not blurred by the architectures' own difference
+
+
+def test_kinds_that_never_meet_cannot_be_compared():
+    models = matched(0.05)
+    models["architecture"] = np.where(
+        models["function"].str.startswith("sup"), "resnet50", "alexnet"
+    )
+    row = verdict("supervised_better", models)
+    assert row["verdict"] == OPEN and "6 supervised classification" in row["evidence"]
+
+
+@pytest.mark.parametrize("difference, expected", [(0.05, HOLDS), (-0.05, FAILS)])
+def test_environments_are_compared_within_equal_architecture_and_function(difference, expected):
+    models = matched(difference)
+    large = models["function"].str.startswith("sup")
+    models = models.assign(
+        function="supervised classification",
+        environment=np.where(large, "Places365", "CIFAR-10"),
+    )
+    assert verdict("large_natural_better", models)["verdict"] == expected
+
+
+@pytest.mark.parametrize(
+    "shape, expected, word",
+    [
+        (lambda x: -x, HOLDS, "falling"),
+        (lambda x: x, FAILS, "rising"),
+        (lambda x: -((x - 0.5) ** 2), HOLDS, "inverted U"),
+    ],
+)
+def test_accuracy_and_correlation(shape, expected, word):
+    x = np.linspace(0, 1, 16)
+    wobble = 0.002 * np.random.default_rng(0).normal(size=16)
+    models = zoo(list(0.7 + 0.1 * shape(x) + wobble), top1=60 + 20 * x)
+    row = verdict("accuracy_no_guide", models)
+    assert row["verdict"] == expected and row["evidence"].endswith(f"shape: {word}.")
+
+
+def test_few_classifiers_cannot_tell_of_accuracy():
+    row = verdict("accuracy_no_guide", zoo([0.8] * 5, top1=[60.0, 65, 70, 75, 80]))
+    assert row["verdict"] == OPEN and row["why"] == "at least 6 are needed"
+    noise = np.random.default_rng(3).normal(size=7)
+    row = verdict("accuracy_no_guide", zoo(list(0.7 + 0.02 * noise), top1=np.arange(60.0, 67)))
+    assert row["verdict"] == OPEN
+
+
+@pytest.mark.parametrize("sign, expected", [(-1, HOLDS), (1, FAILS), (0, OPEN)])
+def test_simpler_architectures(sign, expected):
+    layers = np.arange(8, 24)
+    wobble = 0.003 * np.random.default_rng(5).normal(size=16)
+    models = zoo(list(0.7 + sign * 0.01 * (layers - 8) + wobble))
+    row = verdict("simpler_better", models, layers=list(layers))
+    assert row["verdict"] == expected and "8 to 23 layers" in row["evidence"]
+
+
+@pytest.mark.parametrize("gain, expected", [(0.05, HOLDS), (-0.01, FAILS)])
+def test_best_layer_is_not_the_last(gain, expected):
+    models = zoo([0.8] * 10)
+    row = verdict("best_not_last", models, last=[0.8 - gain] * 10)
+    assert row["verdict"] == expected
+    assert verdict("best_not_last", zoo([0.8, 0.7]))["verdict"] == OPEN
+
+
+@pytest.mark.parametrize(
+    "values, width, expected",
+    [([0.9, 0.8, 0.7], 0.01, HOLDS), ([0.9, 0.8, 0.7], 0.2, OPEN), ([0.7, 0.8, 0.9], 0.01, FAILS)],
+)
+def test_best_classifier_is_not_the_best_metric(values, width, expected):
+    models = zoo(values, top1=[60.0, 70.0, 80.0])
+    row = verdict("best_classifier_not_best", models, None, width)
+    assert row["verdict"] == expected and row["effect"] == pytest.approx(max(values) - values[2])
+
+
+def test_untrained_networks_are_left_out_but_counted():
+    models = zoo([0.8] * 10 + [0.1] * 10)
+    models.loc[10:, "weights"] = "seed:0"
+    found, text = claims.test_claims(summary(models, {"ssim": 0.7}), models)
+    assert "10 trained configurations (10 untrained controls are left out) and 1 metrics" in text
+    assert found.loc[0, "n"] == 10 and found.loc[0, "verdict"] == HOLDS
+
+
+def test_one_distance_for_all_models_the_one_with_the_highest_median():
+    models = zoo([0.8] * 8)
+    good = summary(models, {"ssim": 0.7})
+    bad = good[good["best_layer"] != ""].assign(distance="cosine", honest=0.5, best=0.95)
+    found, text = claims.test_claims(pd.concat([bad, good]), models)
+    assert "distance rmse" in text and found.loc[0, "effect"] == 1
+
+
+def test_without_an_honest_choice_the_only_layer_counts():
+    models = zoo([0.8] * 8)
+    table = summary(models, {"ssim": 0.7}).assign(
+        honest=np.nan, honest_low=np.nan, honest_high=np.nan
+    )
+    assert claims.test_claims(table, models)[0].loc[0, "verdict"] == HOLDS
+
+
+def test_several_data_sets_are_told_apart_and_labels_are_kept():
+    models = zoo([0.8] * 10)
+    one = summary(models, {"ssim": 0.7}, dataset="demo", references=6)
+    other = summary(models, {"ssim": 0.9}, dataset="tid2013")
+    labels = {"demo": "Transferred scores.", "tid2013": None}
+    found, text = claims.test_claims(pd.concat([one, other]), models, labels=labels)
+    assert len(found) == 2 * len(NAMES)
+    assert set(found.loc[found["dataset"] == "demo", "label"]) == {"Transferred scores."}
+    assert "## Most models beat SSIM. *Differs between data sets.*" in text
+    assert "On demo, holds:" in text and "On tid2013, does not hold:" in text
+    assert "Intervals from 6 references are a rough guide. Transferred scores." in text
+    for claim in findings.CLAIMS:
+        assert f"## {claim.finding} *" in text
+
+
+def test_metrics_alone_and_nothing_at_all():
+    models = zoo([0.8])
+    table = summary(models.iloc[:0], {"ssim": 0.7})
+    found, _ = claims.test_claims(table, models)
+    assert set(found["verdict"]) == {OPEN}
+    empty, text = claims.test_claims(table.iloc[:0], models)
+    assert empty.empty and text.startswith("# ")
+
+
+def test_undescribed_models_and_missing_columns_are_named():
+    models = zoo([0.8, 0.9])
+    with pytest.raises(UserError, match="model 'm01' is not in the model table"):
+        claims.test_claims(summary(models), models.iloc[:1])
+    with pytest.raises(UserError, match="no column 'top1'"):
+        claims.test_claims(summary(models), models.drop(columns="top1"))
+
+
+def test_shapes():
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 1, 30)
+    noise = 0.02 * rng.normal(size=30)
+    assert evidence.shape_of(x, (x - 0.5) ** 2 + noise) == "U"
+    assert evidence.shape_of(x, np.sqrt(x) + noise) == "rising"  # bent, but no U
+    assert evidence.shape_of(x, noise).startswith("none")
+    assert evidence.shape_of(np.ones(30), noise).startswith("none")
+
+
+def test_every_model_of_the_zoo_has_a_known_kind_of_environment():
+    from pathlib import Path
+
+    table = read_models(Path(__file__).parents[1] / "config" / "models.tsv")
+    scales = {row.id: findings.scale_of(row.environment) for row in table.values()}
+    neither = {table[name].environment for name, scale in scales.items() if scale is None}
+    assert all(
+        word.startswith("none") or "Stylized" in word or "synthetic" in word for word in neither
+    ), neither
+    assert scales["vgg16_in1k"] == "large and natural"
+    assert scales["vgg16bn_cifar10"] == "small or restricted"
+    kinds = {row.function: findings.supervision_of(row.function) for row in table.values()}
+    assert kinds["supervised classification"] == "supervised classification"
+    assert kinds["supervised classification (distilled labels)"] is None
+    assert kinds["unsupervised: autoencoding"] == "self- or unsupervised"
