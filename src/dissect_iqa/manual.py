@@ -60,7 +60,10 @@ def schemas() -> dict[Path, str]:
     """Return the JSON schema of each configuration file, by path."""
     return {
         SCHEMAS / f"{name}.schema.json": json.dumps(
-            {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()},
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **model.model_json_schema(),
+            },
             indent=2,
         )
         + "\n"

@@ -16,6 +16,7 @@ from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.config import Config, parse_config
 from dissect_iqa.datasets.registry import DatasetEntry, read_datasets
 from dissect_iqa.errors import UserError
+from dissect_iqa.models.comparisons import read_comparisons
 from dissect_iqa.models.table import ModelRow, read_models, select
 from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
 
@@ -30,6 +31,7 @@ STAGE_VERSIONS = {
     "collect": 1,
     "test_claims": 1,
     "plot": 1,
+    "write_methods": 1,
 }
 
 
@@ -76,8 +78,7 @@ class Study:
     def _spec(self, stage: str, dataset: str = "", name: str = "") -> str:
         """Return the canonical JSON spec of one stage for one data set and model or metric."""
         content = getattr(self, f"_{stage}")(dataset, name)
-        version = STAGE_VERSIONS["plot" if stage.startswith("plot_") else stage]
-        return canonical_json({"stage": stage, "version": version, **content})
+        return canonical_json({"stage": stage, "version": STAGE_VERSIONS[stage], **content})
 
     def fingerprint(self, stage: str, dataset: str = "", name: str = "") -> str:
         """Return the sha256 of `spec` for the same arguments."""
@@ -118,11 +119,32 @@ class Study:
         """Return what is said of the selected models, one row each, in the table's order."""
         return pd.DataFrame(list(self._descriptions().values()))
 
+    def dataset_facts(self) -> dict[str, dict[str, Any]]:
+        """Return what each prepared data set says of itself: label, citation, licence ..."""
+        return {
+            name: table_provenance(f"resources/datasets/{name}/pairs.parquet")
+            for name in self.datasets
+        }
+
     def labels(self) -> dict[str, str | None]:
         """Return each data set's remark that must stand beside its results."""
-        pairs = (Path(f"resources/datasets/{name}/pairs.parquet") for name in self.datasets)
-        facts = (table_provenance(path) for path in pairs)
-        return {name: fact["label"] for name, fact in zip(self.datasets, facts, strict=True)}
+        return {name: facts["label"] for name, facts in self.dataset_facts().items()}
+
+    def comparisons(self) -> list[dict[str, Any]]:
+        """Return the comparisons of which at least two members run, as plain data."""
+        if not self.config.comparisons.is_file():
+            return []
+        found = [
+            {**comparison.model_dump(mode="json"), "members": members}
+            for comparison in read_comparisons(self.config.comparisons, self._table)
+            if len(members := [name for name in comparison.members if name in self.models]) > 1
+        ]
+        return found
+
+    def bibliography(self) -> str:
+        """Return the BibTeX entries beside the model table, if there are any."""
+        path = self.config.models_table.with_name("references.bib")
+        return path.read_text() if path.is_file() else ""
 
     def distances_spec(self, dataset: str, name: str) -> str:
         """Return the spec of a table of distances, whether a model or a baseline made it."""
@@ -187,16 +209,18 @@ class Study:
         """Return the columns that no number depends on, but claims and figures do."""
         return {id: row.description() for id, row in self.models.items()}
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_plot_"):
-            return self._plot
-        raise AttributeError(name)
+    def _plot(self, dataset: str, figure: str) -> dict[str, Any]:
+        content = {"collected": self.fingerprint("collect"), "models": self._descriptions()}
+        if figure == "comparisons":
+            content["comparisons"] = self.comparisons()
+        return {**content, "figure": figure, "style": self.config.figures.model_dump(mode="json")}
 
-    def _plot(self, *_: str) -> dict[str, Any]:
+    def _write_methods(self, *_: str) -> dict[str, Any]:
         return {
             "collected": self.fingerprint("collect"),
             "models": self._descriptions(),
-            "style": self.config.figures.model_dump(mode="json"),
+            "statistics": self.config.statistics.model_dump(mode="json"),
+            "bibliography": fingerprint(self.bibliography()),
         }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
@@ -13,6 +14,7 @@ from rich.text import Text
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures.select import Label, View, ranked, views
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.provenance import read_table, table_provenance
 
 #: How many models the table shows before the best classic metric.
 SHOWN = 5
@@ -145,3 +147,27 @@ def _title(metric: str) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def print_study(study: Any) -> None:
+    """Print the closing summary of a study that is finished as far as its correlations.
+
+    Parameters
+    ----------
+    study : Study
+        Its results are looked for in the current folder; without them nothing is printed.
+    """
+    table = Path("results/correlations.parquet")
+    if not table.is_file() or table_provenance(table)["spec"] != study.spec("collect"):
+        return
+    places = {
+        "figures": Path("results/figures"),
+        "best layers": Path("results/summary.csv"),
+        "claims": Path("results/claims.md"),
+        "methods": Path("results/methods.md"),
+        "one page": "snakemake --report report.html",
+    }
+    frame = read_table(table)
+    print_summary(
+        frame, study.models_frame(), study.labels(), places, settings=study.config.figures
+    )

@@ -3,6 +3,7 @@ from snakemake.exceptions import WorkflowError
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.study import Study
+from dissect_iqa.summary import print_study
 
 try:
     study = Study.from_values(config, workflow.configfiles)

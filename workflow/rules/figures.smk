@@ -21,7 +21,7 @@ rule plot:
     conda:
         "../../envs/dissect-iqa.yaml"
     params:
-        spec=lambda wildcards: study.spec("plot_" + wildcards.figure),
+        spec=lambda wildcards: study.spec("plot", name=wildcards.figure),
     message:
         "Figure: {wildcards.figure}"
     script:
@@ -47,7 +47,7 @@ rule write_methods:
     conda:
         "../../envs/dissect-iqa.yaml"
     params:
-        spec=study.spec("plot_methods"),
+        spec=study.spec("write_methods"),
     message:
         "Methods paragraph and references of exactly what ran"
     script:

@@ -1,0 +1,20 @@
+"""Rule write_methods: see dissect_iqa.methods."""
+
+from dissect_iqa.job import job
+
+with job(snakemake.log[0]):
+    from dissect_iqa.methods import describe, write_methods
+    from dissect_iqa.provenance import read_table
+    from dissect_iqa.study import Study
+
+    study = Study.from_values(snakemake.config)
+    methods = describe(
+        read_table(snakemake.input.correlations, study.spec("collect")),
+        study.models_frame(),
+        study.dataset_facts(),
+        study.config.statistics,
+        study.bibliography(),
+    )
+    write_methods(
+        methods, snakemake.output.text, snakemake.output.references, snakemake.params.spec
+    )
