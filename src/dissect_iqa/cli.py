@@ -1,4 +1,4 @@
-"""The command line: look at the zoo, the layers, the data and the results without running a study."""
+"""The command line: look at models, layers, data sets and results without running a study."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,11 +17,6 @@ app = typer.Typer(
     help="Look at models, layers, data sets and results of a study.",
 )
 console = Console()
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The study's configuration file.")
-]
-DEFAULT_CONFIG = Path("config/config.yaml")
 
 
 def _sentence(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,16 +41,6 @@ def _print(frame: Any, title: str | None = None) -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*("" if value is None or value != value else str(value) for value in row))
     console.print(table)
-
-
-def _study(config: Path) -> Any:
-    import yaml
-
-    from dissect_iqa.study import Study
-
-    if not config.exists():
-        raise UserError(f"{config}: no such file; run from the project's folder or give --config")
-    return Study.from_values(yaml.safe_load(config.read_text()), [config])
 
 
 @app.command()
@@ -98,6 +83,72 @@ def _row(model: str, table: Path) -> Any:
     if len(rows) != 1:
         raise UserError(f"{model!r} selects {len(rows)} models of {table}; name one")
     return rows[0]
+
+
+@app.command()
+@_sentence
+def check(
+    model: Annotated[str, typer.Argument(help="An id of the model table.")],
+    table: Annotated[Path, typer.Option(help="The model table.")] = Path("config/models.tsv"),
+) -> None:
+    """Check one model in under a minute; its weights must have been fetched."""
+    import pandas as pd
+
+    from dissect_iqa.models.check import check_model, rivals
+    from dissect_iqa.models.table import read_models
+
+    row = _row(model, table)
+    weights = _weights(model)
+    if not weights.is_file():
+        raise UserError(f"{weights}: not there; run: snakemake --cores 1 {weights}")
+    others = {name: _weights(name) for name in rivals(row, read_models(table).values())}
+    results = check_model(row, weights, {k: path for k, path in others.items() if path.is_file()})
+    lines = [("PASS" if item.passed else "FAIL", *_rest(item)) for item in results]
+    _print(pd.DataFrame(lines, columns=["", "check", "found", "mend"]), model)
+    if not all(item.passed for item in results):
+        raise typer.Exit(1)
+
+
+def _rest(item: Any) -> tuple[str, str, str]:
+    return item.name, item.detail, "" if item.passed else item.mend
+
+
+def _weights(model: str) -> Path:
+    return Path(f"resources/weights/{model}.safetensors")
+
+
+@app.command()
+@_sentence
+def datasets(
+    table: Annotated[Path, typer.Option(help="The data set table.")] = Path("config/datasets.yaml"),
+) -> None:
+    """List the data sets of the table: what is there, what is missing and how to get it."""
+    from dissect_iqa.datasets.registry import read_datasets
+    from dissect_iqa.datasets.status import datasets_status
+
+    _print(datasets_status(read_datasets(table), Path("resources")))
+
+
+@app.command()
+@_sentence
+def verify(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Feature files (.h5), or folders of data sets.")
+    ],
+) -> None:
+    """Check feature files and data sets against their own records; names what is bad."""
+    from dissect_iqa.datasets.status import verify_dataset
+    from dissect_iqa.features import verify_cache
+
+    bad = False
+    for path in paths:
+        problems = verify_dataset(path) if path.is_dir() else verify_cache(path)
+        bad = bad or bool(problems)
+        console.print(f"{path}: {'bad' if problems else 'whole'}", highlight=False)
+        for problem in problems:
+            console.print(f"  {problem}", highlight=False)
+    if bad:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

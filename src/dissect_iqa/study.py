@@ -111,8 +111,8 @@ class Study:
             ):
                 return row.id
         raise UserError(
-            f"{self.config.models_table}: baseline {metric!r} needs a row with builder torchvision, "
-            f"architecture {architecture}, weights enum:IMAGENET1K_V1"
+            f"{self.config.models_table}: baseline {metric!r} needs a row with builder "
+            f"torchvision, architecture {architecture}, weights enum:IMAGENET1K_V1"
         )
 
     def models_frame(self) -> pd.DataFrame:

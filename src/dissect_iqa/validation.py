@@ -1,4 +1,4 @@
-"""Turn a Pydantic error into one sentence that names the place, what was found and what is allowed."""
+"""Turn a Pydantic error into one sentence: the place, what was found and what is allowed."""
 
 import difflib
 from collections.abc import Callable, Sequence

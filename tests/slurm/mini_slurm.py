@@ -2,16 +2,16 @@
 
 Debian's slurmd can run several times on one host, each as a node of its own with made-up CPUs
 and memory. The daemons run in the foreground as children of this process, on the loopback
-interface only, and the kernel ends them when it dies. A GPU is a character device that SLURM may
-hand out; what is behind it doesn't matter.
+interface only; a watcher ends them and their jobs when this process dies, however it dies. A GPU
+is a character device that SLURM may hand out; what is behind it doesn't matter.
 """
 
-import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +24,6 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scontr
 SYSTEM = Path("/etc/slurm")
 #: A variable that tells our processes from those of any other SLURM.
 MARK = "MINI_SLURM"
-_PR_SET_PDEATHSIG = 1
 
 
 class Unavailable(Exception):
@@ -101,10 +100,15 @@ class MiniSlurm:
         self.cpus, self.memory, self.gpus = cpus, memory, gpus
         self.nodes = ("n1", "n2")
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
-        self._links: list[Path] = []
         self.left: list[int] = []
 
     def __enter__(self) -> "MiniSlurm":
+        # It waits for the end of its input, which comes when we die, if not before.
+        self._watcher = subprocess.Popen(
+            [sys.executable, __file__, str(self.folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         try:
             self._start()
         except BaseException:
@@ -119,14 +123,11 @@ class MiniSlurm:
                 wait_for("the jobs to end", lambda: not self._ids(), 30)
         for name in reversed(list(self._daemons)):
             self.stop(name)
-        for link in self._links:
-            link.unlink(missing_ok=True)
+        remove_links(self.folder)
         with suppress(TimeoutError):
-            wait_for("the last process", lambda: not self.processes(), 10)
-        self.left = self.processes()
-        for process in self.left:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+            wait_for("the last process", lambda: not processes(self.folder), 10)
+        self.left = kill_all(self.folder)
+        self._watcher.communicate()
 
     def _ids(self) -> list[str]:
         states = "PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING"
@@ -145,7 +146,6 @@ class MiniSlurm:
             link = SYSTEM / name
             link.unlink(missing_ok=True)  # a dead run's: `install` refuses real files
             link.symlink_to(self.folder / "etc" / name)
-            self._links.append(link)
         munge = self.folder / "munge"
         options = {
             "key-file": key,
@@ -186,7 +186,6 @@ class MiniSlurm:
                 stdout=log,
                 stderr=log,
                 env=self.environment,
-                preexec_fn=_end_with_parent,
             )
 
     def node_states(self) -> dict[str, str]:
@@ -204,17 +203,6 @@ class MiniSlurm:
     def environment(self) -> dict[str, str]:
         """What must be in the environment of whatever submits jobs: marks them as ours."""
         return {**os.environ, MARK: str(self.folder)}
-
-    def processes(self) -> list[int]:
-        """Return the ids of all processes that belong to this cluster: daemons and jobs."""
-        mark = f"{MARK}={self.folder}".encode()
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                ours = mark in (entry / "environ").read_bytes().split(b"\0")
-                if ours or str(self.folder).encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-        return found
 
     def _write_configuration(self) -> None:
         host = socket.gethostname().split(".")[0]
@@ -237,6 +225,19 @@ class MiniSlurm:
         )
 
 
+def processes(folder: Path) -> list[int]:
+    """Return the ids of all processes of the cluster in `folder`: daemons, jobs, submitters."""
+    mark = f"{MARK}={folder}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            ours = mark in (entry / "environ").read_bytes().split(b"\0")
+            # slurmstepd wipes its environment, but it has the log of its slurmd open
+            if ours or any(file.readlink().is_relative_to(folder) for file in entry.glob("fd/*")):
+                found.append(int(entry.name))
+    return found
+
+
 def ask(*command: str) -> str:
     """Return what a SLURM command prints; empty if it fails."""
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
@@ -253,9 +254,21 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _end_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the parent dies, however it dies."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def kill_all(folder: Path) -> list[int]:
+    """Kill every process of a cluster and return their ids."""
+    left = processes(folder)
+    for process in left:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    return left
+
+
+def remove_links(folder: Path) -> None:
+    """Take our links out of SLURM's folder."""
+    for name in ("slurm.conf", "gres.conf"):
+        link = SYSTEM / name
+        if link.is_symlink() and link.readlink() == folder / "etc" / name:
+            link.unlink()
 
 
 CONFIGURATION = """\
@@ -299,3 +312,9 @@ GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=ALL Default=YES DefMemPerCPU=500 State=UP
 """
+
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    kill_all(Path(sys.argv[1]))
+    remove_links(Path(sys.argv[1]))
