@@ -6,14 +6,20 @@ CORES ?= all
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check install lock clean
+OPTIONS ?=
+
+.PHONY: help demo reduced test check install lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
 demo: $(READY)
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --cores $(CORES) $(OPTIONS)
+
+# The demo with two networks only.
+reduced: $(READY)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/reduced.yaml $(OPTIONS)
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup

@@ -78,7 +78,11 @@ def vgg(layers=("1", "4", "9", "30")) -> Network:
     from torchvision.models.vgg import cfgs, make_layers
 
     torch.manual_seed(0)
-    return _network("vgg16", make_layers(cfgs["D"]), layers)
+    module = make_layers(cfgs["D"])
+    for part in module:
+        if isinstance(part, nn.Conv2d):  # else differences would fade away from layer to layer
+            nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
+    return _network("vgg16", module, layers)
 
 
 def resnet() -> Network:

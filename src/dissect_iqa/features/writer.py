@@ -20,6 +20,7 @@ from dissect_iqa.features.layout import (
     text_array,
 )
 from dissect_iqa.features.names import IMAGE_STATISTICS, PAIR_STATISTICS
+from dissect_iqa.features.steady import SteadyFile
 from dissect_iqa.features.verify import verify_cache
 from dissect_iqa.models.network import Layer
 from dissect_iqa.provenance import atomic_path
@@ -124,7 +125,7 @@ def write_cache(
         if len(found.missing):  # a bug, never the user's fault
             raise RuntimeError(f"{path}: {len(found.missing)} {name} were never extracted")
     with saying_where(path), atomic_path(path) as temporary:
-        with h5py.File(temporary, "w", libver=LIBVER) as file:
+        with SteadyFile(temporary) as steady, h5py.File(steady, "w", libver=LIBVER) as file:
             for name, table in tables.items():
                 _write_table(file.create_group(name), table)
             for number, layer in enumerate(layers):
@@ -134,6 +135,7 @@ def write_cache(
                 group.attrs["depth"] = float(layer.depth)
                 group.attrs["channels"] = channels[number]
                 _write_layer(group, number, channels[number], rows)
+                steady.check()
             put_text(file.attrs, "schema", SCHEMA)
             for name, value in facts.items():
                 put_text(file.attrs, name, value)
