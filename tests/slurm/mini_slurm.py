@@ -186,6 +186,8 @@ class MiniSlurm:
                 stdout=log,
                 stderr=log,
                 env=self.environment,
+                # as if it were a real daemon: SLURM signals process groups, which must not be ours
+                start_new_session=True,
             )
 
     def node_states(self) -> dict[str, str]:

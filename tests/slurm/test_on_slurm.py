@@ -92,7 +92,12 @@ class Run:
             command += ["--set-resources", "extract_features:nodes=1", *resources]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                command, cwd=folder, stdout=log, stderr=log, env=cluster.environment
+                command,
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                env=cluster.environment,
+                start_new_session=True,
             )
         self.started.append(self.process)
 
