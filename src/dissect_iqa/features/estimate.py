@@ -1,0 +1,139 @@
+"""What an extraction will cost, told before it runs."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from dissect_iqa.features.hooks import Grid, LayerReader
+from dissect_iqa.features.inputs import input_size
+from dissect_iqa.features.layout import cache_bytes
+from dissect_iqa.models.network import Network
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """One layer of one picture.
+
+    Attributes
+    ----------
+    name : str
+        Module path.
+    depth : float
+        Relative depth.
+    channels : int
+        Number of channels.
+    grid : (int, int)
+        Height and width of the map; number of tokens and 1.
+    """
+
+    name: str
+    depth: float
+    channels: int
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an extraction will cost.
+
+    Attributes
+    ----------
+    layers : tuple of LayerSize
+        For a picture of the commonest size.
+    gflops : float
+        Billions of multiplications and additions for such a picture, up to the last layer.
+    raw_bytes : int
+        Of such a picture's features as float32, were they kept.
+    cache_bytes : int
+        Of the whole file, without raw features.
+    pictures : int
+        That pass the network.
+    """
+
+    layers: tuple[LayerSize, ...]
+    gflops: float
+    raw_bytes: int
+    cache_bytes: int
+    pictures: int
+
+
+def estimate(network: Network, images: pd.DataFrame, pairs: int) -> Estimate:
+    """Tell the cost of an extraction without running it.
+
+    Parameters
+    ----------
+    network : Network
+        With or without weights; passed through without numbers, on the meta device.
+    images : DataFrame
+        With `height` and `width`, a row a picture.
+    pairs : int
+        Number of pairs.
+    """
+    sizes = images[["height", "width"]].value_counts()
+    height, width = (int(side) for side in sizes.index[0])
+    layers, flops = _pass(network, input_size(height, width, network.input))
+    channels = [layer.channels for layer in layers]
+    return Estimate(
+        layers,
+        flops / 1e9,
+        sum(4 * layer.channels * layer.grid[0] * layer.grid[1] for layer in layers),
+        cache_bytes(channels, len(images), pairs),
+        len(images),
+    )
+
+
+def earlier_seconds(
+    benchmarks: Path, pictures: Mapping[str, int], model: str, count: int
+) -> float | None:
+    """Return the time that earlier runs of a model let expect.
+
+    Parameters
+    ----------
+    benchmarks : Path
+        Where the workflow's benchmark files are: ``<data set>/<model>.tsv`` with a column `s`.
+    pictures : mapping of str to int
+        Number of pictures of each data set.
+    model : str
+        The model's id.
+    count : int
+        Pictures to extract now.
+
+    Returns
+    -------
+    float or None
+        Seconds, from the fastest earlier run; None if there is none.
+    """
+    rates = []
+    for path in sorted(benchmarks.glob(f"*/{model}.tsv")):
+        seconds = pd.read_csv(path, sep="\t")["s"].min()
+        if path.parent.name in pictures and seconds > 0:
+            rates.append(seconds / pictures[path.parent.name])
+    return min(rates) * count if rates else None
+
+
+def _pass(network: Network, size: tuple[int, int]) -> tuple[tuple[LayerSize, ...], int]:
+    """Pass a picture without numbers; return its layers and the operations it took."""
+    memo = {
+        id(tensor): nn.Parameter(tensor.to("meta"), requires_grad=False)
+        if isinstance(tensor, nn.Parameter)
+        else tensor.to("meta")
+        for tensor in (*network.module.parameters(), *network.module.buffers())
+    }
+    module = copy.deepcopy(network.module, memo)
+    reader = LayerReader(module, network.layers, network.id)
+    found: dict[int, LayerSize] = {}
+
+    def visit(number: int, features: torch.Tensor, grid: Grid) -> None:
+        layer = network.layers[number]
+        found[number] = LayerSize(layer.name, layer.depth, features.shape[2], grid)
+
+    picture = torch.empty(1, len(network.input.mean), *size, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        reader.run(picture, visit)
+    return tuple(found[number] for number in sorted(found)), counter.get_total_flops()
