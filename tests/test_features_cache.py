@@ -199,7 +199,7 @@ def count_rows(part):
 def peek(path):
     """Read the records of a part file without changing it."""
     journal = object.__new__(Journal)
-    journal._file = os.open(path, os.O_RDONLY)
+    journal._file, journal._layouts = os.open(path, os.O_RDONLY), {}
     records, _ = journal._scan()
     return [(record, journal._file) for record in records]
 

@@ -5,6 +5,7 @@ Each stage's spec holds everything that can change its numbers: its own settings
 upstream therefore changes every fingerprint downstream, and nothing else does.
 """
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -160,7 +161,10 @@ class Study:
         ]
 
     def _fetch_dataset(self, dataset: str, _: str) -> dict[str, Any]:
-        return {"dataset": dataset, "entry": self.datasets[dataset].spec()}
+        entry = self.datasets[dataset].spec()
+        if "csv_sha256" in entry and entry["csv_sha256"] is None:
+            entry["csv_sha256"] = _prepared_scores(dataset)
+        return {"dataset": dataset, "entry": entry}
 
     def _fetch_weights(self, _: str, model: str) -> dict[str, Any]:
         spec = self.row(model).spec()
@@ -222,6 +226,17 @@ class Study:
             "statistics": self.config.statistics.model_dump(mode="json"),
             "bibliography": fingerprint(self.bibliography()),
         }
+
+
+def _prepared_scores(dataset: str) -> str | None:
+    """Return the sha256 of the scores that a finished own data set was made from.
+
+    Its pictures and scores may be gone by now, as they are where a study was unbundled.
+    """
+    path = Path("resources/datasets", dataset, "pairs.parquet")
+    if not path.is_file():
+        return None
+    return json.loads(table_provenance(path)["spec"])["entry"].get("csv_sha256")
 
 
 def _select_datasets(config: Config) -> dict[str, DatasetEntry]:

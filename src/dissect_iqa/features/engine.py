@@ -65,7 +65,7 @@ class Engine:
                 if record.has(name):
                     flags[record.read(journal.descriptor, name)] = True
             # A size that worked before is not tried anew; a smaller one asked for now is kept.
-            self.batch_size = min(self.batch_size, record.header.get("batch_size", batch_size))
+            self.batch_size = min(self.batch_size, record.facts.get("batch_size", batch_size))
 
     def run(self, progress: bool = True) -> None:
         """Do everything that is left.

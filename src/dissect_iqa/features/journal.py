@@ -15,9 +15,10 @@ import fcntl
 import hashlib
 import json
 import logging
+import math
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,38 +35,41 @@ _MAGIC = b"DIQJ"
 _FRAME = struct.Struct("<4sIQ32s")
 
 
+#: Where an array of a payload starts, its type and shape.
+_Place = tuple[int, np.dtype, tuple[int, ...]]
+
+
 @dataclass(frozen=True)
 class Record:
-    """Where one whole record is, and what its header says.
+    """Where one whole record is, and what is in it.
 
     Attributes
     ----------
-    header : dict
-        With `kind`, and `arrays`: name, dtype and shape of each array of the payload, in order.
+    facts : dict
+        What its header says besides `kind` and arrays.
+    places : mapping of str to tuple
+        Arrays of the payload; shared by all records of the same layout.
     offset : int
         Of the payload in the file.
     """
 
-    header: dict[str, Any]
+    facts: dict[str, Any]
+    places: Mapping[str, _Place]
     offset: int
 
     def read(self, file: int, name: str, row: int | None = None) -> np.ndarray:
         """Read one array of the payload, or one row of it, from an open file descriptor."""
-        offset = self.offset
-        for key, dtype, shape in self.header["arrays"]:
-            size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-            if key != name:
-                offset += size
-                continue
-            if row is not None:
-                size //= shape[0]
-                offset, shape = offset + row * size, shape[1:]
-            return np.frombuffer(_read_all(file, size, offset), dtype).reshape(shape)
-        raise KeyError(name)
+        start, dtype, shape = self.places[name]
+        size = math.prod(shape) * dtype.itemsize
+        start += self.offset
+        if row is not None:
+            size //= shape[0]
+            start, shape = start + row * size, shape[1:]
+        return np.frombuffer(_read_all(file, size, start), dtype).reshape(shape)
 
     def has(self, name: str) -> bool:
         """Tell whether the payload has an array of that name."""
-        return any(key == name for key, _, _ in self.header["arrays"])
+        return name in self.places
 
 
 class Journal:
@@ -92,6 +96,8 @@ class Journal:
     def __init__(self, path: Path, identity: dict[str, Any]):
         self.path = path
         self._identity = json.loads(json.dumps(identity))
+        self._layouts: dict[str, dict[str, _Place]] = {}
+        self._removed = False
         self.records: list[Record] = []
         with saying_where(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,18 +150,28 @@ class Journal:
         except BaseException:
             os.ftruncate(self._file, start)  # a half record would hide those that follow it
             raise
-        self.records.append(Record(header, start + _FRAME.size + len(text)))
+        self.records.append(self._record(text, start + _FRAME.size + len(text)))
 
     def close(self) -> None:
         """Make everything durable and let go of the file."""
         if self._file >= 0:
-            os.fsync(self._file)
+            if not self._removed:
+                os.fsync(self._file)
             os.close(self._file)
             self._file = -1
 
     def remove(self) -> None:
         """Delete the file; for when everything in it has reached its final place."""
         self.path.unlink(missing_ok=True)
+        self._removed = True
+
+    def _record(self, header: bytes, offset: int) -> Record:
+        facts = json.loads(header)
+        arrays = facts.pop("arrays")
+        key = json.dumps(arrays)
+        if key not in self._layouts:
+            self._layouts[key] = _places(arrays)
+        return Record(facts, self._layouts[key], offset)
 
     def _lock(self) -> None:
         try:
@@ -169,7 +185,7 @@ class Journal:
 
     def _recover(self) -> None:
         records, end = self._scan()
-        begun = records[0].header.get("identity") if records else None
+        begun = records[0].facts.get("identity") if records else None
         if begun != self._identity:
             if records:
                 log.warning(
@@ -197,7 +213,7 @@ class Journal:
             header = os.pread(self._file, header_size, offset + _FRAME.size)
             if _digest([header, *_chunks(self._file, payload, payload_size)]) != digest:
                 break
-            records.append(Record(json.loads(header), payload))
+            records.append(self._record(header, payload))
             offset = payload + payload_size
         if offset < size:
             log.warning("%s: dropping %d bytes that were not finished", self.path, size - offset)
@@ -230,8 +246,20 @@ def _write_all(file: int, parts: Iterable[bytes | memoryview]) -> None:
             view = view[os.write(file, view) :]
 
 
+def _places(arrays: list[list[Any]]) -> dict[str, _Place]:
+    places: dict[str, _Place] = {}
+    offset = 0
+    for name, kind, shape in arrays:
+        dtype = np.dtype(kind)
+        places[name] = (offset, dtype, tuple(shape))
+        offset += math.prod(shape) * dtype.itemsize
+    return places
+
+
 def _read_all(file: int, size: int, offset: int) -> bytes:
     """Read `size` bytes; one call gives at most 2 GiB."""
+    if size <= 1 << 30:
+        return os.pread(file, size, offset)
     return b"".join(_chunks(file, offset, size, 1 << 30))
 
 

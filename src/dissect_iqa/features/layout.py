@@ -16,6 +16,7 @@ HDF5 keeps others in a heap without a checksum.
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import h5py
@@ -76,6 +77,33 @@ def row_blocks(dataset: h5py.Dataset) -> Iterator[slice]:
     step = dataset.chunks[0]
     for start in range(0, dataset.shape[0], step):
         yield slice(start, min(start + step, dataset.shape[0]))
+
+
+class Hashing:
+    """A sha256 computed in a thread, while the next bytes are read or written."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._pool = ThreadPoolExecutor(1, "sha256")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "Hashing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def update(self, data: memoryview) -> None:
+        """Take in bytes, which must not change any more; waits for those before them."""
+        if self._last is not None:
+            self._last.result()
+        self._last = self._pool.submit(self._digest.update, data)
+
+    def hexdigest(self) -> str:
+        """Return the digest of everything so far."""
+        if self._last is not None:
+            self._last.result()
+        return self._digest.hexdigest()
 
 
 def cache_bytes(channels: list[int], images: int, pairs: int) -> int:

@@ -1,13 +1,12 @@
 """Tell everything that is wrong with a feature cache, not only the first thing."""
 
-import hashlib
 from pathlib import Path
 
 import h5py
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.cache import bad_rows, open_cache
-from dissect_iqa.features.layout import get, row_blocks
+from dissect_iqa.features.layout import Hashing, get, row_blocks
 
 
 def verify_cache(path: Path | str, expect_spec: str | None = None) -> list[str]:
@@ -43,14 +42,15 @@ def _layer_faults(group: h5py.Group) -> list[str]:
     layer = get(group.attrs, "name")
     faults = []
     for name, dataset in group.items():
-        digest = hashlib.sha256()
-        try:
-            for rows in row_blocks(dataset):
-                digest.update(dataset[rows].data)
-        except OSError:
-            bad = ", ".join(bad_rows(dataset))
-            faults.append(f"layer {layer!r}, {name}: {bad}")
-            continue
-        if digest.hexdigest() != get(dataset.attrs, "sha256"):
-            faults.append(f"layer {layer!r}, {name}: all rows (content doesn't match its sha256)")
+        with Hashing() as digest:
+            try:
+                for rows in row_blocks(dataset):
+                    digest.update(dataset[rows].data)
+            except OSError:
+                faults.append(f"layer {layer!r}, {name}: {', '.join(bad_rows(dataset))}")
+                continue
+            if digest.hexdigest() != get(dataset.attrs, "sha256"):
+                faults.append(
+                    f"layer {layer!r}, {name}: all rows (content doesn't match its sha256)"
+                )
     return faults

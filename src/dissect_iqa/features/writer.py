@@ -14,6 +14,7 @@ from dissect_iqa.features.journal import Journal, Record, saying_where
 from dissect_iqa.features.layout import (
     LIBVER,
     SCHEMA,
+    Hashing,
     chunk_rows,
     facts_digest,
     put_text,
@@ -53,15 +54,17 @@ class Rows:
             new = self.record_of[rows] < 0
             self.record_of[rows[new]] = number
             self.place_of[rows[new]] = np.flatnonzero(new)
+        grids = [record.read(self._file, "grids") for record in self.records]
+        self._grids = np.stack(grids) if grids else np.empty((0, 0, 2), np.int64)
 
     @property
     def missing(self) -> np.ndarray:
         """Rows that no record has."""
         return np.flatnonzero(self.record_of < 0)
 
-    def record_array(self, record: Record, name: str) -> np.ndarray:
-        """Return a whole array of one record."""
-        return record.read(self._file, name)
+    def grid(self, layer: int) -> np.ndarray:
+        """Return the grid of each row's positions at a layer: (rows, 2)."""
+        return self._grids[self.record_of, layer]
 
     def read(self, row: int, name: str) -> np.ndarray:
         """Return one row of an array."""
@@ -151,9 +154,7 @@ def write_cache(
 
 def _write_layer(group: h5py.Group, number: int, channels: int, rows: dict[str, Rows]) -> None:
     images, pairs = rows["images"], rows["pairs"]
-    grid = np.empty((len(images.record_of), 2), np.int64)
-    for index, record in enumerate(images.records):
-        grid[images.record_of == index] = images.record_array(record, "grids")[number]
+    grid = images.grid(number)
     _write_array(group, "grid", grid)
     for names, found in ((IMAGE_STATISTICS, images), (PAIR_STATISTICS, pairs)):
         for name in names:
@@ -169,13 +170,13 @@ def _write_rows(group: h5py.Group, name: str, rows: Rows, key: str, channels: in
         name, shape, "<f4", chunks=(chunk, channels), fletcher32=True, track_times=False
     )
     step = max(1, _GATHERED // (4 * channels * chunk)) * chunk
-    digest = hashlib.sha256()
     start = 0
-    for block in rows.blocks(key, channels, step):
-        dataset[start : start + len(block)] = block
-        digest.update(block.data)
-        start += len(block)
-    put_text(dataset.attrs, "sha256", digest.hexdigest())
+    with Hashing() as digest:
+        for block in rows.blocks(key, channels, step):
+            digest.update(block.data)
+            dataset[start : start + len(block)] = block
+            start += len(block)
+        put_text(dataset.attrs, "sha256", digest.hexdigest())
 
 
 def _write_raw(group: h5py.Group, rows: Rows, key: str, grid: np.ndarray, channels: int) -> None:
