@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 REPOSITORY = Path(__file__).parents[1]
@@ -80,10 +81,20 @@ def write_study(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a small study that has run; tests work on copies (see `study`)."""
-    folder = write_study(tmp_path_factory.mktemp("study") / "finished")
-    run = snakemake(folder)
-    assert run.returncode == 0, run.stdout + run.stderr
+    """Return the folder of a small study that has run; tests work on copies (see `study`).
+
+    All processes that share the tests share it: the first makes it, the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / "finished", shared / "finished.done"
+    with FileLock(shared / "finished.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            run = snakemake(write_study(folder))
+            assert run.returncode == 0, run.stdout + run.stderr
+            done.touch()
     return folder
 
 
