@@ -1,7 +1,5 @@
 """Comparisons reject as often as they should, and the ceilings are where theory puts them."""
 
-from types import SimpleNamespace
-
 import correlation_data as data
 import numpy as np
 import pandas as pd
@@ -9,8 +7,8 @@ import pytest
 from scipy import stats
 
 from dissect_iqa.correlation import compare, correlate, dependent, noise_ceiling
-from dissect_iqa.correlation.comparison import COLUMNS, beats, bootstrap_p
-from dissect_iqa.correlation.contests import contests
+from dissect_iqa.correlation.comparison import COLUMNS, beats, bootstrap_p, only
+from dissect_iqa.correlation.contests import MOST, contests, everyone
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
 
@@ -168,7 +166,7 @@ def test_p_needs_two_references_and_draws():
 
 
 def test_contests_pair_models_with_rivals_and_group_members_once():
-    groups = [SimpleNamespace(members=["a", "b", "x"]), SimpleNamespace(members=["b", "a"])]
+    groups = [["a", "b", "x"], ["b", "a"]]
     found = contests(["a", "b"], ["psnr", "ssim", "dists"], groups)
     assert found == [("a", "ssim"), ("a", "dists"), ("b", "ssim"), ("b", "dists"), ("a", "b")]
 
@@ -250,3 +248,26 @@ def test_broken_triplets_end_in_one_sentence(change, words):
     table = data.metric(pairs, np.arange(80.0))
     with pytest.raises(UserError, match=words):
         correlate(table, pairs, dataset_name="set", model="m", settings=SETTINGS)
+
+
+def test_only_planned_contests_are_corrected_for():
+    pairs = data.pairs(references=15, types=4, levels=5)
+    rng = np.random.default_rng(3)
+    quality = pairs["quality"].to_numpy()
+    noisy = {f"x{i}": quality + rng.normal(0, 0.2 + 0.2 * i, len(pairs)) for i in range(5)}
+    every = compare(noisy, pairs, SETTINGS)
+    planned = only(every, [("x1", "x0"), ("x2", "x3")], SETTINGS.level)
+    assert list(zip(planned["first"], planned["second"], strict=True)) == [
+        ("x0", "x1"),
+        ("x2", "x3"),
+    ]
+    alone = compare(noisy, pairs, SETTINGS, contests=[("x0", "x1"), ("x2", "x3")])
+    pd.testing.assert_frame_equal(planned, alone)
+    assert (planned["p_holm"] <= every.set_index("first").loc[["x0", "x2"], "p_holm"].max()).all()
+    assert only(every, [], SETTINGS.level).empty
+
+
+def test_beyond_a_number_only_planned_contests_take_place():
+    assert everyone(["a", "b"], ["psnr"], []) == [("a", "b"), ("a", "psnr"), ("b", "psnr")]
+    many = [f"m{i}" for i in range(MOST)]
+    assert everyone(many, ["ssim"], [("m0", "ssim")]) == [("m0", "ssim")]

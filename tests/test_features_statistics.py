@@ -1,14 +1,10 @@
 """The statistics of given features are those of their definitions in float64."""
 
 import importlib
-import os
 
 import numpy as np
 import pytest
 import torch
-
-if not torch.cuda.is_available():  # Triton's kernels then run in its interpreter
-    os.environ["TRITON_INTERPRET"] = "1"
 
 torch.set_num_threads(1)
 

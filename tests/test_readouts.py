@@ -179,11 +179,13 @@ def test_fit_readouts_at_every_layer_and_concatenated(caches, processes):
     assert table["layer"].unique().tolist() == ["a", "b", "all layers"]
     depth = table.drop_duplicates("layer")["depth"].to_numpy()
     np.testing.assert_array_equal(depth, [0.5, 1.0, np.nan])
-    assert set(table["sign"]) == {-1} and table["distance"].unique().tolist() == names
+    joined = [f"{name} on all layers" for name in names]
+    assert set(table["sign"]) == {-1}
+    assert table["distance"].unique().tolist() == names + joined
     for name in names:
         assert abs(srcc(table, cache, "a", name)) < 0.2
         assert srcc(table, cache, "b", name) > 0.97
-        assert srcc(table, cache, "all layers", name) > 0.95
+        assert srcc(table, cache, "all layers", f"{name} on all layers") > 0.95
     rows = table[(table["layer"] == "b") & (table["distance"] == "nnls_unit_mse")]
     expected = out_of_fold(
         cache.arrays["b"]["unit_mse"], cache.quality, cache.pairs["reference"], "nnls"
@@ -199,7 +201,8 @@ def test_transfer_uses_weights_of_the_other_data_set(caches):
         spec_expected="spec of two.h5",
         concatenations={"both": ["a", "b"]},
     )
-    assert table["distance"].unique().tolist() == ["nnls_mse@tid2013", "ridge_mse@tid2013"]
+    names = ["nnls_mse@tid2013", "ridge_mse@tid2013"]
+    assert table["distance"].unique().tolist() == names + [f"{name} on both" for name in names]
     groups = one.pairs["reference"]
     for method in ("nnls", "ridge"):
         weights = fit_weights(one.arrays["b"]["mse"], one.quality, groups, method)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import DATASETS, ONE_MORE, snakemake, write_study
 from PIL import Image
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("workflow")
 
 FIGURES = 5
 #: What reads the collected correlations: the claims, the methods text and the figures.
-READERS = Counter(test_claims=1, write_methods=1, plot=FIGURES)
+READERS = Counter(compare=1, test_claims=1, write_methods=1, plot=FIGURES, plot_duels=1)
 COLLECTING = Counter(collect=1) + READERS
 
 
@@ -48,6 +49,11 @@ def one_model_more_layers(study: Path) -> None:
 
 def one_more_distance(study: Path) -> None:
     edit(study / "config/config.yaml", "[rmse, cosine]", "[rmse, cosine, dists]")
+
+
+def readouts(study: Path) -> None:
+    with (study / "config/config.yaml").open("a") as file:
+        file.write("readouts:\n  names: [nnls_mse]\n")
 
 
 def distances_reordered(study: Path) -> None:
@@ -94,7 +100,8 @@ def a_note_on_a_model(study: Path) -> None:
         (one_more_distance, Counter(measure_distances=2, correlate=2) + COLLECTING),
         (distances_reordered, Counter()),
         (other_draws, Counter(correlate=4) + COLLECTING),
-        (other_figures, Counter(plot=FIGURES)),
+        (other_figures, Counter(plot=FIGURES, plot_duels=1)),
+        (readouts, Counter(fit_readouts=2, correlate=2) + COLLECTING),
         (one_more_baseline, Counter(score_baselines=1, correlate=1) + COLLECTING),
         (keys_reordered, Counter()),
         (other_device_and_batch, Counter()),
@@ -238,4 +245,26 @@ def test_two_data_sets_share_weights(study: Path) -> None:
         table.write(entry)
     edit(study / "config/config.yaml", "[own]", "[own, twin]")
     per_model = Counter(extract_features=2, measure_distances=2, correlate=4, score_baselines=2)
-    assert planned(study) == Counter(fetch_dataset=1) + per_model + COLLECTING
+    assert planned(study) == (Counter(fetch_dataset=1, compare=1) + per_model + COLLECTING)
+
+
+def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:
+    """Fitted out of fold here and transferred from another data set; figures can show them."""
+    edit(study / "config/config.yaml", "draws: 50", "draws: 50\n  logistic: false")
+    with (study / "config/datasets.yaml").open("a") as file:
+        file.write(DATASETS.replace("own:", "twin:"))
+    edit(study / "config/config.yaml", "[own]", "[own, twin]")
+    edit(study / "config/config.yaml", "models: [demo]", "models: [tiny_resnet]")
+    with (study / "config/config.yaml").open("a") as file:
+        file.write("readouts:\n  names: [nnls_mse]\n  concatenations: {ends: [relu, layer4.1]}\n")
+        file.write("figures:\n  distance: nnls_mse\n")
+    run = snakemake(study)
+    assert run.returncode == 0, run.stdout + run.stderr
+    summary = pd.read_csv(study / "results/summary.csv").query("model == 'tiny_resnet'")
+    found = set(summary.loc[summary["dataset"] == "own", "distance"])
+    fitted = {"nnls_mse", "nnls_mse on ends", "nnls_mse@twin", "nnls_mse@twin on ends"}
+    assert found == {"rmse", "cosine"} | fitted
+    assert (
+        summary.loc[summary["distance"].isin({"nnls_mse", "nnls_mse@twin"}), "best"].gt(0.5).all()
+    )
+    assert not planned(study)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
+from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.findings import CLAIMS, Run
@@ -92,10 +93,8 @@ def _run(
     for name in networks["model"].unique():
         if name not in described.index:
             raise UserError(f"claims: model {name!r} is not in the model table")
-    distance = ""
-    if len(networks):
-        distance = networks.groupby("distance", sort=False)["honest"].median().idxmax()
-        networks = networks[networks["distance"] == distance]
+    distance = common_distance(networks)
+    networks = networks[networks["distance"] == distance]
     networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
     networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
     untrained = networks["weights"].astype(str).str.startswith("seed:")

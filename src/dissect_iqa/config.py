@@ -11,7 +11,8 @@ from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures.settings import FigureSettings
-from dissect_iqa.validation import explain, find_in_yaml, suggest
+from dissect_iqa.readout_settings import ReadoutSettings
+from dissect_iqa.validation import explain, find_in_yaml, known_names
 
 
 class ExtractionSettings(BaseModel):
@@ -66,29 +67,19 @@ class Config(BaseModel):
         False, description="Never touch the network; say which file is missing instead."
     )
     extraction: ExtractionSettings = ExtractionSettings()
+    readouts: ReadoutSettings = ReadoutSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     figures: FigureSettings = FigureSettings()
 
     @field_validator("distances")
     @classmethod
     def _known_distances(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return _known(names, tuple(DISTANCES))
+        return known_names(names, tuple(DISTANCES))
 
     @field_validator("baselines")
     @classmethod
     def _known_baselines(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return _known(names, tuple(BASELINES))
-
-
-def _known(names: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in allowed:
-            raise ValueError(
-                f"unknown name {name!r}{suggest(name, allowed)}; allowed: {', '.join(allowed)}"
-            )
-    if len(set(names)) < len(names):
-        raise ValueError("a name appears twice")
-    return names
+        return known_names(names, tuple(BASELINES))
 
 
 def parse_config(values: dict[str, Any], files: Sequence[Path | str] = ()) -> Config:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from dissect_iqa.distance_tables import Measured, check_finite, distance_table, match_pairs
 from dissect_iqa.errors import UserError
+from dissect_iqa.readout_settings import METHODS
 from dissect_iqa.readout_weights import fit_weights, out_of_fold
 from dissect_iqa.validation import suggest
 
@@ -59,7 +60,7 @@ class Readout(NamedTuple):
 #: All readouts by name, such as ``nnls_unit_mse``: LPIPS's form with weights of one's own.
 READOUTS: dict[str, Readout] = {
     f"{method}_{features}": Readout(method, features)
-    for method, features in product(("nnls", "ridge"), FEATURES)
+    for method, features in product(METHODS, FEATURES)
 }
 
 
@@ -113,7 +114,8 @@ def fit_readouts(
     -------
     DataFrame
         See `dissect_iqa.distance_tables.distance_table`: the readout's name as
-        `distance`, `sign` -1; concatenations have their name as `layer` and no depth.
+        `distance`, `sign` -1; a concatenation has its title as `layer`,
+        no depth, and ``{readout} on {title}`` as `distance`.
 
     Raises
     ------
@@ -265,7 +267,12 @@ def _shapes(cache: Any) -> list[tuple[str, int]]:
 
 def _run(tasks: Iterator[Any], plan: Plan, names: Sequence[str], processes: int) -> list[Measured]:
     """Run the fits, as many at a time as there are processes, and label what comes out."""
-    labels = [(title, depth, name) for title, depth, _ in plan for name in names]
+    labels = [
+        # a concatenation is no layer among others: nobody may choose it as a distance's best
+        (title, depth, name if depth == depth else f"{name} on {title}")
+        for title, depth, _ in plan
+        for name in names
+    ]
     measured: list[Measured] = []
     with (
         joblib.Parallel(n_jobs=processes) as parallel,

@@ -7,7 +7,7 @@ upstream therefore changes every fingerprint downstream, and nothing else does.
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.config import Config, parse_config
+from dissect_iqa.correlation.contests import MOST, contests, everyone
 from dissect_iqa.datasets.registry import DatasetEntry, read_datasets
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.comparisons import read_comparisons
@@ -28,10 +29,13 @@ STAGE_VERSIONS = {
     "extract_features": 1,
     "measure_distances": 1,
     "score_baselines": 1,
+    "fit_readouts": 1,
     "correlate": 1,
     "collect": 1,
+    "compare": 1,
     "test_claims": 1,
     "plot": 1,
+    "plot_duels": 1,
     "write_methods": 1,
 }
 
@@ -131,6 +135,7 @@ class Study:
         """Return each data set's remark that must stand beside its results."""
         return {name: facts["label"] for name, facts in self.dataset_facts().items()}
 
+    @cached_property
     def comparisons(self) -> list[dict[str, Any]]:
         """Return the comparisons of which at least two members run, as plain data."""
         if not self.config.comparisons.is_file():
@@ -151,6 +156,35 @@ class Study:
         """Return the spec of a table of distances, whether a model or a baseline made it."""
         baseline = name in self.config.baselines
         return self.spec("score_baselines" if baseline else "measure_distances", dataset, name)
+
+    def has_readouts(self, dataset: str, name: str) -> bool:
+        """Tell whether readouts of a model are fitted: they need features, and ratings."""
+        return (
+            bool(self.config.readouts.names)
+            and name in self.models
+            and not self.datasets[dataset].triplets
+        )
+
+    def readout_sources(self, dataset: str) -> list[str]:
+        """Return the other data sets that readouts are fitted to and then measured here."""
+        if not self.config.readouts.transfer:
+            return []
+        return [
+            name for name, entry in self.datasets.items() if name != dataset and not entry.triplets
+        ]
+
+    def rated(self) -> list[str]:
+        """Return the data sets whose pictures people rated, instead of choosing between two."""
+        return [name for name, entry in self.datasets.items() if not entry.triplets]
+
+    def contests(self) -> list[tuple[str, str]]:
+        """Return which models and metrics are compared because a question is behind it."""
+        groups = [group["members"] for group in self.comparisons]
+        return contests(list(self.models), self.config.baselines, groups)
+
+    def meetings(self) -> list[tuple[str, str]]:
+        """Return all contests that are held, for the matrix of who beats whom."""
+        return everyone(list(self.models), self.config.baselines, self.contests())
 
     def correlations(self) -> list[tuple[str, str, str]]:
         """Return (data set, model or metric, spec) of every table that is collected."""
@@ -195,10 +229,34 @@ class Study:
         }
 
     def _correlate(self, dataset: str, name: str) -> dict[str, Any]:
-        return {
+        content = {
             "dataset": dataset,
             "name": name,
             "distances": fingerprint(self.distances_spec(dataset, name)),
+            "statistics": self.config.statistics.model_dump(mode="json"),
+        }
+        if self.has_readouts(dataset, name):
+            content["readouts"] = self.fingerprint("fit_readouts", dataset, name)
+        return content
+
+    def _fit_readouts(self, dataset: str, model: str) -> dict[str, Any]:
+        settings = self.config.readouts
+        return {
+            "features": self.fingerprint("extract_features", dataset, model),
+            "sources": {
+                name: self.fingerprint("extract_features", name, model)
+                for name in self.readout_sources(dataset)
+            },
+            "names": sorted(settings.names),
+            "concatenations": settings.concatenations,
+            "folds": settings.folds,
+        }
+
+    def _compare(self, dataset: str, _: str) -> dict[str, Any]:
+        return {
+            "dataset": dataset,
+            "collected": self.fingerprint("collect"),
+            "meetings": self.meetings() if len(self.scored()) > MOST else "everyone",
             "statistics": self.config.statistics.model_dump(mode="json"),
         }
 
@@ -207,7 +265,12 @@ class Study:
         return {"correlations": {name: fingerprint(spec) for name, spec in tables.items()}}
 
     def _test_claims(self, *_: str) -> dict[str, Any]:
-        return {"collected": self.fingerprint("collect"), "models": self._descriptions()}
+        return {
+            "collected": self.fingerprint("collect"),
+            "comparisons": {name: self.fingerprint("compare", name) for name in self.rated()},
+            "contests": self.contests(),
+            "models": self._descriptions(),
+        }
 
     def _descriptions(self) -> dict[str, Any]:
         """Return the columns that no number depends on, but claims and figures do."""
@@ -216,8 +279,14 @@ class Study:
     def _plot(self, dataset: str, figure: str) -> dict[str, Any]:
         content = {"collected": self.fingerprint("collect"), "models": self._descriptions()}
         if figure == "comparisons":
-            content["comparisons"] = self.comparisons()
+            content["comparisons"] = self.comparisons
         return {**content, "figure": figure, "style": self.config.figures.model_dump(mode="json")}
+
+    def _plot_duels(self, *_: str) -> dict[str, Any]:
+        return {
+            "comparisons": {name: self.fingerprint("compare", name) for name in self.rated()},
+            "style": self.config.figures.model_dump(mode="json"),
+        }
 
     def _write_methods(self, *_: str) -> dict[str, Any]:
         return {

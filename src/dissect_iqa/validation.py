@@ -17,6 +17,24 @@ def suggest(word: str, allowed: Sequence[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def known_names(names: tuple[str, ...], allowed: Sequence[str]) -> tuple[str, ...]:
+    """Return `names` if each is allowed and none appears twice; for Pydantic validators.
+
+    Raises
+    ------
+    ValueError
+        Naming the first that is wrong, and the allowed ones.
+    """
+    for name in names:
+        if name not in allowed:
+            raise ValueError(
+                f"unknown name {name!r}{suggest(name, allowed)}; allowed: {', '.join(allowed)}"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError("a name appears twice")
+    return names
+
+
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """Return the names of the fields allowed at the place where an unknown one was found."""
     for part in location:

@@ -4,6 +4,11 @@
 rule correlate:
     input:
         distances="results/distances/{dataset}/{name}.parquet",
+        readouts=lambda wildcards: (
+            ["results/readouts/{dataset}/{name}.parquet"]
+            if study.has_readouts(wildcards.dataset, wildcards.name)
+            else []
+        ),
         pairs="resources/datasets/{dataset}/pairs.parquet",
     output:
         "results/correlations/{dataset}/{name}.parquet",
@@ -31,6 +36,9 @@ rule collect:
             dataset=study.datasets,
             name=study.scored(),
         ),
+        pairs=expand(
+            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+        ),
     output:
         correlations="results/correlations.parquet",
         summary=report(
@@ -38,6 +46,12 @@ rule collect:
             caption="../report/summary.rst",
             category="Tables",
             labels={"table": "best layers"},
+        ),
+        published=report(
+            "results/published.csv",
+            caption="../report/published.rst",
+            category="Tables",
+            labels={"table": "published figures and ours"},
         ),
     log:
         "logs/collect.log",
@@ -55,9 +69,41 @@ rule collect:
         "../scripts/collect.py"
 
 
+rule compare:
+    input:
+        correlations="results/correlations.parquet",
+        distances=lambda wildcards: expand(
+            "results/distances/{dataset}/{name}.parquet",
+            dataset=wildcards.dataset,
+            name=study.scored(),
+        ),
+        pairs="resources/datasets/{dataset}/pairs.parquet",
+    output:
+        "results/comparisons/{dataset}.parquet",
+    log:
+        "logs/compare/{dataset}.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        spec=lambda wildcards: study.spec("compare", wildcards.dataset),
+    message:
+        "Who beats whom on {wildcards.dataset}"
+    script:
+        "../scripts/compare.py"
+
+
 rule test_claims:
     input:
         correlations="results/correlations.parquet",
+        comparisons=expand(
+            "results/comparisons/{dataset}.parquet", dataset=study.rated()
+        ),
+        pairs=expand(
+            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+        ),
     output:
         table="results/claims.csv",
         text=report(

@@ -28,6 +28,40 @@ rule measure_distances:
         "../scripts/measure_distances.py"
 
 
+rule fit_readouts:
+    input:
+        # its own, then those of the data sets that are fitted to and measured here
+        features=lambda wildcards: expand(
+            "results/features/{dataset}/{model}.h5",
+            dataset=[wildcards.dataset, *study.readout_sources(wildcards.dataset)],
+            model=wildcards.model,
+        ),
+        pairs=lambda wildcards: expand(
+            "resources/datasets/{dataset}/pairs.parquet",
+            dataset=[wildcards.dataset, *study.readout_sources(wildcards.dataset)],
+        ),
+    output:
+        "results/readouts/{dataset}/{model}.parquet",
+    log:
+        "logs/fit_readouts/{dataset}/{model}.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, input, attempt: (
+            attempt * int(4000 + 8 * input.size_mb)
+        ),
+        runtime=lambda wildcards, input, attempt: (attempt * int(120 + input.size_mb)),
+    params:
+        spec=lambda wildcards: study.spec(
+            "fit_readouts", wildcards.dataset, wildcards.model
+        ),
+    message:
+        "Readouts fitted to {wildcards.model} on {wildcards.dataset}"
+    script:
+        "../scripts/fit_readouts.py"
+
+
 rule score_baselines:
     input:
         pairs="resources/datasets/{dataset}/pairs.parquet",

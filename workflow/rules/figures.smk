@@ -18,6 +18,8 @@ rule plot:
         ),
     log:
         "logs/plot/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(FIGURES),
     conda:
         "../../envs/dissect-iqa.yaml"
     params:
@@ -26,6 +28,34 @@ rule plot:
         "Figure: {wildcards.figure}"
     script:
         "../scripts/plot.py"
+
+
+rule plot_duels:
+    input:
+        comparisons=expand(
+            "results/comparisons/{dataset}.parquet", dataset=study.rated()
+        ),
+        pairs=expand(
+            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+        ),
+    output:
+        multiext("results/figures/duels", ".pdf", ".svg"),
+        png=report(
+            "results/figures/duels.png",
+            caption="../report/duels.rst",
+            category="Figures",
+            labels={"figure": "duels"},
+        ),
+    log:
+        "logs/plot/duels.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    params:
+        spec=study.spec("plot_duels"),
+    message:
+        "Figure: duels"
+    script:
+        "../scripts/plot_duels.py"
 
 
 rule write_methods:

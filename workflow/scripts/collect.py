@@ -5,16 +5,20 @@ import pandas as pd
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.correlation import summarise
+    from dissect_iqa.correlation import check_published, noise_ceiling, summarise
     from dissect_iqa.provenance import atomic_path, read_table, write_table
     from dissect_iqa.study import Study
 
     study = Study.from_values(snakemake.config)
-    parts = (
+    parts = [
         read_table(f"results/correlations/{dataset}/{name}.parquet", spec)
         for dataset, name, spec in study.correlations()
-    )
-    table = pd.concat(parts, ignore_index=True)
+    ]
+    for dataset, path in zip(study.datasets, snakemake.input.pairs, strict=True):
+        pairs = read_table(path, study.spec("fetch_dataset", dataset))
+        parts.append(noise_ceiling(pairs, dataset_name=dataset, settings=study.config.statistics))
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     write_table(table, snakemake.output.correlations, snakemake.params.spec)
-    with atomic_path(snakemake.output.summary) as temporary:
-        summarise(table).to_csv(temporary, index=False)
+    for output, content in (("summary", summarise), ("published", check_published)):
+        with atomic_path(getattr(snakemake.output, output)) as temporary:
+            content(table).to_csv(temporary, index=False)

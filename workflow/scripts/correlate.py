@@ -1,5 +1,7 @@
 """Rule correlate: see dissect_iqa.correlation.correlate."""
 
+import pandas as pd
+
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
@@ -9,11 +11,14 @@ with job(snakemake.log[0]):
 
     study = Study.from_values(snakemake.config)
     dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.name
-    table = correlate(
-        read_table(snakemake.input.distances, study.distances_spec(dataset, name)),
-        read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset)),
-        dataset_name=dataset,
-        model=name,
-        settings=study.config.statistics,
-    )
-    write_table(table, snakemake.output[0], snakemake.params.spec)
+    pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
+    specs = [study.distances_spec(dataset, name)]
+    if study.has_readouts(dataset, name):
+        specs.append(study.spec("fit_readouts", dataset, name))
+    paths = [snakemake.input.distances, *snakemake.input.readouts]
+    tables = (read_table(path, spec) for path, spec in zip(paths, specs, strict=True))
+    parts = [
+        correlate(table, pairs, dataset_name=dataset, model=name, settings=study.config.statistics)
+        for table in tables
+    ]
+    write_table(pd.concat(parts, ignore_index=True), snakemake.output[0], snakemake.params.spec)

@@ -15,7 +15,7 @@ with job(snakemake.log[0]):
         study.models_frame(),
         study.labels(),
         Path(snakemake.output.png).with_suffix(""),
-        comparisons=study.comparisons(),
+        comparisons=study.comparisons,
         spec=snakemake.params.spec,
         **study.config.figures.model_dump(),
     )

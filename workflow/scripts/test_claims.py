@@ -1,17 +1,30 @@
 """Rule test_claims: see dissect_iqa.claims.test_claims."""
 
+import pandas as pd
+
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa import claims
-    from dissect_iqa.correlation import summarise
+    from dissect_iqa.correlation import only, summarise
     from dissect_iqa.provenance import atomic_path, read_table
     from dissect_iqa.study import Study
 
     study = Study.from_values(snakemake.config)
     correlations = read_table(snakemake.input.correlations, study.spec("collect"))
+    contests = [
+        only(
+            read_table(path, study.spec("compare", dataset)),
+            study.contests(),
+            study.config.statistics.level,
+        )
+        for dataset, path in zip(study.rated(), snakemake.input.comparisons, strict=True)
+    ]
     table, text = claims.test_claims(
-        summarise(correlations), study.models_frame(), labels=study.labels()
+        summarise(correlations),
+        study.models_frame(),
+        pd.concat(contests, ignore_index=True) if contests else None,
+        labels=study.labels(),
     )
     with atomic_path(snakemake.output.table) as temporary:
         table.to_csv(temporary, index=False)

@@ -11,6 +11,8 @@ _HOMES = {
     "correlate": "layers",
     "summarise": "summary",
     "compare": "comparison",
+    "only": "comparison",
+    "common_distance": "summary",
     "noise_ceiling": "ceiling",
     "check_published": "golden",
     "StatisticsSettings": "settings",

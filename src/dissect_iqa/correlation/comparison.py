@@ -106,6 +106,34 @@ def compare(
     return _corrected(pd.DataFrame(rows, columns=COLUMNS), 1 - settings.level)
 
 
+def only(
+    comparisons: pd.DataFrame, contests: Sequence[tuple[str, str]], level: float
+) -> pd.DataFrame:
+    """Keep the contests that were planned, with Holm's correction for those alone.
+
+    Parameters
+    ----------
+    comparisons : DataFrame
+        What `compare` returned for one data set.
+    contests : sequence of pairs of names
+        Those to keep, in either order; others of the table only cost power.
+    level : float
+        1 minus the share of false victories that is allowed over all contests together.
+
+    Returns
+    -------
+    DataFrame
+        In the form of `compare`, with new `p_holm` and `winner`.
+    """
+    wanted = {frozenset(contest) for contest in contests}
+    met = [
+        frozenset(pair) in wanted
+        for pair in zip(comparisons["first"], comparisons["second"], strict=True)
+    ]
+    kept = comparisons[np.array(met, dtype=bool)].reset_index(drop=True)
+    return _corrected(kept.assign(p_holm=np.nan), 1 - level)
+
+
 def beats(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Return the matrix of who beats whom.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
+from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
 
 #: The statistic by which layers are chosen, for correlations and for triplets.
@@ -89,6 +90,27 @@ def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
         kind="stable",
     )
     return table[COLUMNS].reset_index(drop=True)
+
+
+def common_distance(summary: pd.DataFrame) -> str:
+    """Return the distance that suits a data set's models best, to compare them all with.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of `summarise` on one data set, models only.
+
+    Returns
+    -------
+    str
+        Of those that aren't fitted to scores, the one with the highest median `honest` (`best`
+        where there was no layer to choose); empty if there is none.
+    """
+    plain = summary[summary["distance"].isin(DISTANCES)]
+    if plain.empty:
+        return ""
+    value = plain["honest"].fillna(plain["best"])
+    return str(value.groupby(plain["distance"], sort=False).median().idxmax())
 
 
 def _first_best(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -71,6 +71,7 @@ BAPPS = DatasetKind(
     name="bapps",
     title="BAPPS 2AFC (validation)",
     read=read,
+    triplets=True,
     direction="higher is better",
     citation=Citation(
         "zhang2018unreasonable",

@@ -123,6 +123,8 @@ class DatasetKind:
         Which of the entry's kind-specific options mean something here.
     splits : tuple of str
         Allowed values of the option `split`; the first is the default.
+    triplets : bool
+        Whether people chose the closer of two pictures instead of rating one.
     counts : dict of str to Counts
         What must come out, by split ("" if there are no splits); a split whose counts nobody
         has published is absent.
@@ -140,6 +142,7 @@ class DatasetKind:
     how_to_get: str = ""
     options: frozenset[str] = frozenset()
     splits: tuple[str, ...] = ()
+    triplets: bool = False
     counts: dict[str, Counts] = field(default_factory=dict)
 
     def split(self, entry: "DatasetEntry") -> str:

@@ -146,6 +146,13 @@ class DatasetEntry(BaseModel):
             content["csv_sha256"] = sha256_file(path) if path.is_file() else None
         return content
 
+    @property
+    def triplets(self) -> bool:
+        """Whether people chose the closer of two pictures instead of rating one."""
+        from dissect_iqa.datasets.registry import KINDS
+
+        return self.kind in KINDS and KINDS[self.kind].triplets
+
     def csv_path(self) -> Path:
         """Return the path of a user's table of scores; a relative one is below `folder`."""
         assert self.csv is not None and self.folder is not None

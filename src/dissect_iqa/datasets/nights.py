@@ -87,6 +87,7 @@ NIGHTS = DatasetKind(
     name="nights",
     title="NIGHTS",
     read=read,
+    triplets=True,
     direction="higher is better",
     citation=Citation(
         "fu2023dreamsim",

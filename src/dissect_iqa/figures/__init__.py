@@ -137,6 +137,31 @@ FIGURES: dict[str, Callable[..., None]] = {
 }
 
 
+def plot_duels(
+    comparisons: Mapping[str, pd.DataFrame],
+    labels: Mapping[str, str | None],
+    output_stem: Path | str,
+    *,
+    spec: str | None = None,
+    **style: Any,
+) -> None:
+    """Write the matrix of who beats whom; see `duels.draw_duels`.
+
+    Parameters
+    ----------
+    comparisons : mapping of str to DataFrame
+        By data set, what `dissect_iqa.correlation.compare` returned, with a column `distance`.
+    labels, output_stem, spec, **style
+        As of `plot_depth`.
+    """
+    from dissect_iqa.figures.duels import draw_duels
+
+    def draw(*_: Any) -> Any:
+        return draw_duels(comparisons, labels, _[-1])
+
+    _plot(draw, "Who beats whom", None, None, labels, output_stem, spec, style)
+
+
 def _plot(
     draw: Callable[..., Any],
     title: str,

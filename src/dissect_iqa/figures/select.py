@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.validation import suggest
@@ -230,6 +231,8 @@ def _choose_distance(layers: pd.DataFrame, settings: FigureSettings) -> tuple[st
         return settings.distance, "{distance} (chosen in the configuration)."
     if not names:
         return "", ""
+    # readouts, fitted to scores, are shown where the user asks for one
+    names = [name for name in names if name in DISTANCES] or names
     best = layers.groupby(["distance", "model"])["value"].max().groupby("distance").median()
     chosen = best.reindex(names).idxmax()
     if len(names) == 1:

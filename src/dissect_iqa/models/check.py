@@ -129,6 +129,7 @@ def _behaviour(network: Network) -> list[CheckResult]:
     clean, noisy = _pictures()
     try:
         with Runner(network, torch.device("cpu")) as runner:
+            runner.start(clean[None])
             references, _ = runner.references(clean[None])
 
             def distances(pictures: np.ndarray) -> np.ndarray:

@@ -1,0 +1,118 @@
+"""The application that all commands belong to, and how they print."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import wraps
+from typing import Any
+
+import pandas as pd
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dissect_iqa.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Look at models, layers, data sets and results of a study.",
+)
+
+_COLOURS = {"PASS": "green", "FAIL": "bold red", "NOTE": "yellow"}
+
+
+def sentence(command: Callable[..., Any]) -> Callable[..., Any]:
+    """End with the one sentence of a `UserError` instead of a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            # Text, because names such as [rn50_*] would be taken for markup
+            message = Text.assemble(("error:", "bold red"), f" {error}")
+            Console(stderr=True).print(message, soft_wrap=True)
+            raise typer.Exit(1) from error
+
+    return wrapped
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line unbroken, so that a command in it can be copied."""
+    Console().print(Text(text, style), soft_wrap=True)
+
+
+def print_table(
+    frame: pd.DataFrame, title: str | None = None, whole: Collection[str] = ()
+) -> None:
+    """Print a data frame as a table that fits the terminal.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Cells that are missing stay empty.
+    title : str, optional
+        Printed above it.
+    whole : collection of str
+        Columns whose cells are never broken: the others make room.
+    """
+    table = Table(title=title and Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    for name in frame.columns:
+        number = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(
+            str(name),
+            justify="right" if number else "left",
+            no_wrap=number or name in whole,
+            overflow="fold",
+        )
+    # Whole numbers beside missing ones would be floats
+    for row in frame.convert_dtypes().itertuples(index=False):
+        table.add_row(*(Text("" if pd.isna(cell) else str(cell)) for cell in row))
+    Console().print(table)
+
+
+def print_verdicts(
+    lines: Iterable[tuple[str, str, str, str]], title: str | None = None
+) -> None:
+    """Print verdicts (PASS, FAIL or NOTE; what; found; mend), and below them what to do.
+
+    What to do stands below the table, unbroken, so that it can be copied.
+    """
+    lines = list(lines)
+    table = Table(title=title and Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
+    table.add_column("check", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for verdict, what, found, _ in lines:
+        table.add_row(Text(verdict, _COLOURS[verdict]), Text(what), Text(found))
+    Console().print(table)
+    for verdict, what, _, mend in lines:
+        if mend:
+            say(f"{verdict} {what}: {mend}", _COLOURS[verdict])
+
+
+def print_facts(facts: Sequence[tuple[str, str]], title: str) -> None:
+    """Print what is known of one thing, a line a fact."""
+    grid = Table(title=Text(title), title_justify="left", box=None, show_header=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        grid.add_row(Text(name), Text(value))
+    Console().print(grid)
+
+
+def in_bytes(number: float) -> str:
+    """Return a number of bytes as people write it: ``58.9 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"
+
+
+def in_time(seconds: float) -> str:
+    """Return a time as people say it: ``40 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,168 @@
+"""Commands about models: `models`, `layers`, `info`, `check`."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dissect_iqa.cli.console import (
+    app,
+    in_bytes,
+    in_time,
+    print_facts,
+    print_table,
+    print_verdicts,
+    say,
+    sentence,
+)
+from dissect_iqa.errors import UserError
+
+ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="An id of the model table.")]
+ModelTable = Annotated[Path, typer.Option(help="The model table.")]
+TABLE = Path("config/models.tsv")
+RESOURCES = Path("resources")
+BENCHMARKS = Path("results/benchmarks/extract_features")
+
+
+@app.command()
+@sentence
+def models(
+    pattern: Annotated[list[str] | None, typer.Argument(help="Ids, sets or wildcards.")] = None,
+    function: Annotated[str | None, typer.Option(help="Only functions that contain this.")] = None,
+    family: Annotated[str | None, typer.Option(help="Only this architecture family.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Only this training data.")] = None,
+    all_columns: Annotated[bool, typer.Option(help="Sets, families and licences, too.")] = False,
+    csv: Annotated[bool, typer.Option(help="All columns as CSV, for other programs.")] = False,
+    table: ModelTable = TABLE,
+) -> None:
+    """List the zoo, filtered by factor."""
+    from dissect_iqa.models.listing import LEGEND, brief
+    from dissect_iqa.models.table import models_table, read_models, select
+
+    rows = read_models(table)
+    chosen = select(rows, pattern) if pattern else list(rows.values())
+    filters = {"function": function, "family": family, "environment": environment}
+    frame = models_table(chosen, {key: value for key, value in filters.items() if value})
+    if csv:
+        typer.echo(frame.to_csv(index=False), nl=False)
+        return
+    title = f"{len(frame)} configurations"
+    if all_columns:
+        print_table(frame, title)
+        return
+    print_table(brief(frame), title, whole=("id", "terms"))
+    say(LEGEND)
+
+
+@app.command()
+@sentence
+def layers(
+    model: ModelId,
+    size: Annotated[str, typer.Option(help="Picture height x width.")] = "384x512",
+    table: ModelTable = TABLE,
+) -> None:
+    """Print a model's layers with their shapes and relative depth."""
+    from dissect_iqa.models.layers import layers_table
+
+    frame = layers_table(_row(model, table), _size(size))
+    if not frame["skipped"].any():
+        frame = frame.drop(columns="skipped")
+    print_table(frame, f"{model}, a picture of {size}", whole=("shape", "layout"))
+
+
+@app.command()
+@sentence
+def info(
+    model: ModelId,
+    dataset: Annotated[str | None, typer.Option(help="A prepared data set.")] = None,
+    size: Annotated[str | None, typer.Option(help="Instead: height x width.")] = None,
+    pictures: Annotated[int | None, typer.Option(min=1, help="How many pictures.")] = None,
+    pairs: Annotated[int | None, typer.Option(min=0, help="How many pairs.")] = None,
+    table: ModelTable = TABLE,
+) -> None:
+    """Tell what extracting a model's features will take; weights need not be here."""
+    from dissect_iqa import costs
+    from dissect_iqa.features.estimate import earlier_seconds, estimate
+
+    row = _row(model, table)
+    given = _pictures(dataset, size, pictures, pairs)
+    network = costs.bare_network(row)
+    told = estimate(network, given.sizes, given.pairs)
+    counts = costs.counted_pictures(RESOURCES)
+    seconds = earlier_seconds(BENCHMARKS, counts, row.id, told.pictures)
+    here = _weights(row.id).is_file()
+    height, width = given.sizes.value_counts().index[0]
+    facts = [
+        ("pictures", f"{told.pictures}, most of {height}x{width}; {given.pairs} pairs"),
+        ("layers", f"{len(told.layers)} ('dissect-iqa layers {model}' lists them)"),
+        ("operations", f"{told.gflops:.3g} GFLOPs a picture of that size"),
+        ("weights", f"{in_bytes(costs.weights_bytes(network))}, {'here' if here else 'to fetch'}"),
+        ("feature file", in_bytes(told.cache_bytes)),
+        ("raw features", f"{in_bytes(costs.raw_bytes(told))}, were they kept as float32"),
+        ("time", f"about {in_time(seconds)}, as in its fastest run here" if seconds else _NO_TIME),
+    ]
+    print_facts(facts, model)
+
+
+_NO_TIME = "not known before it has run here once, on any data set"
+
+
+@app.command()
+@sentence
+def check(model: ModelId, table: ModelTable = TABLE) -> None:
+    """Check one model in under a minute; its weights must have been fetched."""
+    from dissect_iqa.models.check import check_model, rivals
+    from dissect_iqa.models.table import read_models
+
+    row = _row(model, table)
+    weights = _weights(row.id)
+    if not weights.is_file():
+        raise UserError(f"{weights}: not there; run: snakemake --cores 1 {weights}")
+    others = {name: _weights(name) for name in rivals(row, read_models(table).values())}
+    results = check_model(row, weights, others)
+    print_verdicts(
+        (("PASS" if item.passed else "FAIL", item.name, item.detail, item.mend) for item in results),
+        model,
+    )
+    if not all(item.passed for item in results):
+        raise typer.Exit(1)
+
+
+def _row(model: str, table: Path) -> Any:
+    from dissect_iqa.models.table import read_models, select
+
+    rows = select(read_models(table), [model])
+    if len(rows) != 1:
+        raise UserError(f"{model!r} selects {len(rows)} models of {table}; name one")
+    return rows[0]
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not found:
+        raise UserError(f"--size: found {text!r}; write height x width, e.g. 384x512")
+    return int(found[1]), int(found[2])
+
+
+def _pictures(
+    dataset: str | None, size: str | None, pictures: int | None, pairs: int | None
+) -> Any:
+    """Return the pictures that the options of `info` describe."""
+    from dissect_iqa import costs
+
+    described = (size, pictures, pairs)
+    if dataset is not None:
+        if described != (None, None, None):
+            raise UserError("give either --dataset, or --size, --pictures and --pairs; not both")
+        return costs.prepared(RESOURCES / "datasets" / dataset)
+    if size is None or pictures is None or pairs is None:
+        raise UserError(
+            "say for which pictures: --dataset NAME, or all of --size, --pictures and --pairs "
+            "(TID2013: --size 384x512 --pictures 3025 --pairs 3000)"
+        )
+    return costs.uniform(_size(size), pictures, pairs)
+
+
+def _weights(model: str) -> Path:
+    return RESOURCES / "weights" / f"{model}.safetensors"

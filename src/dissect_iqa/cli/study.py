@@ -1,0 +1,60 @@
+"""Commands about a whole study: `doctor`, `bundle`, `unbundle`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dissect_iqa.cli.console import app, in_bytes, print_verdicts, say, sentence
+
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--configfile", help="On top of config/config.yaml, as for snakemake; may be repeated."
+    ),
+]
+
+
+@app.command()
+@sentence
+def doctor(configfile: ConfigFiles = None) -> None:
+    """Check machine, configuration, weights and data before a study runs."""
+    from dissect_iqa.doctor import examine
+
+    findings = examine(configfile or ())
+    print_verdicts((item.verdict, item.what, item.found, item.mend) for item in findings)
+    if any(item.verdict == "FAIL" for item in findings):
+        raise typer.Exit(1)
+    say("Nothing is in the way of: snakemake --cores all")
+
+
+@app.command()
+@sentence
+def bundle(
+    archive: Annotated[Path, typer.Argument(help="The file to write: .tar or .tar.gz.")],
+    features: Annotated[bool, typer.Option(help="Put the feature files in, too.")] = False,
+    configfile: ConfigFiles = None,
+) -> None:
+    """Pack a finished study into one archive for a colleague."""
+    from dissect_iqa.bundle import bundle as pack
+    from dissect_iqa.doctor import config_values
+    from dissect_iqa.study import Study
+
+    values, files = config_values(configfile or ())
+    members = pack(Study.from_values(values, files), archive, files, features=features)
+    size = in_bytes(archive.stat().st_size)
+    say(f"{archive}: {len(members)} files, {size}; to unpack: dissect-iqa unbundle {archive}")
+
+
+@app.command()
+@sentence
+def unbundle(
+    archive: Annotated[Path, typer.Argument(help="What 'dissect-iqa bundle' wrote.")],
+    folder: Annotated[Path, typer.Option(help="A clone of this repository.")] = Path("."),
+    overwrite: Annotated[bool, typer.Option(help="Replace files that differ.")] = False,
+) -> None:
+    """Unpack a study; every file is checked before any is put in place."""
+    from dissect_iqa.bundle import unbundle as unpack
+
+    members = unpack(archive, folder, overwrite=overwrite)
+    say(f"{folder}: {len(members)} files of {archive} in place, all checked")

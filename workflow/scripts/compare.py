@@ -1,0 +1,27 @@
+"""Rule compare: see dissect_iqa.correlation.comparison.compare."""
+
+from dissect_iqa.job import job
+
+with job(snakemake.log[0]):
+    from dissect_iqa.correlation import common_distance, compare, summarise
+    from dissect_iqa.provenance import read_table, write_table
+    from dissect_iqa.study import Study
+
+    study = Study.from_values(snakemake.config)
+    dataset = snakemake.wildcards.dataset
+    best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
+    best = best[(best["dataset"] == dataset) & best["model"].isin(study.models)]
+    distance = common_distance(best)
+    candidates = {}
+    for name, path in zip(study.scored(), snakemake.input.distances, strict=True):
+        table = read_table(path, study.distances_spec(dataset, name))
+        rows = table["distance"] == (distance if name in study.models else name)
+        candidates[name] = table[rows]
+    table = compare(
+        candidates,
+        read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset)),
+        study.config.statistics,
+        dataset_name=dataset,
+        contests=study.meetings(),
+    )
+    write_table(table.assign(distance=distance), snakemake.output[0], snakemake.params.spec)
