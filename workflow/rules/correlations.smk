@@ -15,7 +15,7 @@ rule correlate:
     log:
         "logs/correlate/{dataset}/{name}.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
@@ -56,7 +56,7 @@ rule collect:
     log:
         "logs/collect.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: (
             attempt * int(2000 + 10 * input.size_mb)
@@ -83,7 +83,7 @@ rule compare:
     log:
         "logs/compare/{dataset}.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
@@ -115,7 +115,7 @@ rule test_claims:
     log:
         "logs/test_claims.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     params:
         spec=study.spec("test_claims"),
     message:

@@ -78,6 +78,7 @@ rule score_baselines:
         "../../envs/dissect-iqa.yaml"
     threads: 2
     resources:
+        gpu=lambda wildcards: 1 if study.trunk(wildcards.metric) else 0,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:

@@ -21,7 +21,7 @@ rule plot:
     wildcard_constraints:
         figure="|".join(FIGURES),
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     params:
         spec=lambda wildcards: study.spec("plot", name=wildcards.figure),
     message:
@@ -49,7 +49,7 @@ rule plot_duels:
     log:
         "logs/plot/duels.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     params:
         spec=study.spec("plot_duels"),
     message:
@@ -75,7 +75,7 @@ rule write_methods:
     log:
         "logs/write_methods.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     params:
         spec=study.spec("write_methods"),
     message:

@@ -7,13 +7,18 @@ from dissect_iqa.job import job
 with job(snakemake.log[0]):
     from dissect_iqa.baselines.score import score_baseline
     from dissect_iqa.datasets import read_dataset
+    from dissect_iqa.features.device import claim_device
     from dissect_iqa.provenance import write_table
+    from dissect_iqa.study import Study
 
-    dataset = read_dataset(Path(snakemake.input.pairs).parent)
-    table = score_baseline(
-        snakemake.wildcards.metric,
-        dataset,
-        trunk=next(iter(snakemake.input.trunk), None),
-        processes=snakemake.threads,
-    )
+    study = Study.from_values(snakemake.config)
+    trunk = next(iter(snakemake.input.trunk), None)
+    with claim_device(study.config.extraction.device if trunk else "cpu") as device:
+        table = score_baseline(
+            snakemake.wildcards.metric,
+            read_dataset(Path(snakemake.input.pairs).parent),
+            trunk=trunk,
+            device=str(device),
+            processes=snakemake.threads if device.type == "cpu" else 1,
+        )
     write_table(table, snakemake.output[0], snakemake.params.spec)

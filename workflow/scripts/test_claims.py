@@ -5,7 +5,7 @@ import pandas as pd
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa import claims
+    from dissect_iqa.claims import test_claims
     from dissect_iqa.correlation import only, summarise
     from dissect_iqa.provenance import atomic_path, read_table
     from dissect_iqa.study import Study
@@ -20,7 +20,7 @@ with job(snakemake.log[0]):
         )
         for dataset, path in zip(study.rated(), snakemake.input.comparisons, strict=True)
     ]
-    table, text = claims.test_claims(
+    table, text = test_claims(
         summarise(correlations),
         study.models_frame(),
         pd.concat(contests, ignore_index=True) if contests else None,

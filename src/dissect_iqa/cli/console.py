@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Look at models, layers, data sets and results of a study.",
 )
 
+_TIGHT = {"pad_edge": False, "collapse_padding": True}
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "NOTE": "yellow"}
 
 
@@ -43,9 +44,12 @@ def say(text: str, style: str = "") -> None:
     Console().print(Text(text, style), soft_wrap=True)
 
 
-def print_table(
-    frame: pd.DataFrame, title: str | None = None, whole: Collection[str] = ()
-) -> None:
+def width() -> int:
+    """Return the number of columns to print in."""
+    return Console().width
+
+
+def print_table(frame: pd.DataFrame, title: str | None = None, whole: Collection[str] = ()) -> None:
     """Print a data frame as a table that fits the terminal.
 
     Parameters
@@ -57,7 +61,7 @@ def print_table(
     whole : collection of str
         Columns whose cells are never broken: the others make room.
     """
-    table = Table(title=title and Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title and Text(title), title_justify="left", box=box.SIMPLE_HEAD, **_TIGHT)
     for name in frame.columns:
         number = pd.api.types.is_numeric_dtype(frame[name])
         table.add_column(
@@ -72,15 +76,13 @@ def print_table(
     Console().print(table)
 
 
-def print_verdicts(
-    lines: Iterable[tuple[str, str, str, str]], title: str | None = None
-) -> None:
+def print_verdicts(lines: Iterable[tuple[str, str, str, str]], title: str | None = None) -> None:
     """Print verdicts (PASS, FAIL or NOTE; what; found; mend), and below them what to do.
 
     What to do stands below the table, unbroken, so that it can be copied.
     """
     lines = list(lines)
-    table = Table(title=title and Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title and Text(title), title_justify="left", box=box.SIMPLE_HEAD, **_TIGHT)
     table.add_column("", no_wrap=True)
     table.add_column("check", no_wrap=True)
     table.add_column("found", overflow="fold")

@@ -15,6 +15,7 @@ from dissect_iqa.cli.console import (
     print_verdicts,
     say,
     sentence,
+    width,
 )
 from dissect_iqa.errors import UserError
 
@@ -22,6 +23,9 @@ ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="An id of the mode
 ModelTable = Annotated[Path, typer.Option(help="The model table.")]
 TABLE = Path("config/models.tsv")
 RESOURCES = Path("resources")
+#: Below so many columns the architecture stands under the id.
+STACKED = 110
+_NO_TIME = "not known before it has run here once, on any data set"
 BENCHMARKS = Path("results/benchmarks/extract_features")
 
 
@@ -51,8 +55,10 @@ def models(
     if all_columns:
         print_table(frame, title)
         return
-    print_table(brief(frame), title, whole=("id", "terms"))
-    say(LEGEND)
+    narrow = width() < STACKED
+    print_table(brief(frame, narrow), title, whole=("id", "id, architecture", "terms"))
+    for line in LEGEND:
+        say(line)
 
 
 @app.command()
@@ -105,9 +111,6 @@ def info(
     print_facts(facts, model)
 
 
-_NO_TIME = "not known before it has run here once, on any data set"
-
-
 @app.command()
 @sentence
 def check(model: ModelId, table: ModelTable = TABLE) -> None:
@@ -122,7 +125,10 @@ def check(model: ModelId, table: ModelTable = TABLE) -> None:
     others = {name: _weights(name) for name in rivals(row, read_models(table).values())}
     results = check_model(row, weights, others)
     print_verdicts(
-        (("PASS" if item.passed else "FAIL", item.name, item.detail, item.mend) for item in results),
+        (
+            ("PASS" if item.passed else "FAIL", item.name, item.detail, item.mend)
+            for item in results
+        ),
         model,
     )
     if not all(item.passed for item in results):

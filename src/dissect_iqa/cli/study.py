@@ -19,13 +19,13 @@ ConfigFiles = Annotated[
 @sentence
 def doctor(configfile: ConfigFiles = None) -> None:
     """Check machine, configuration, weights and data before a study runs."""
-    from dissect_iqa.doctor import examine
+    from dissect_iqa.doctor import examine, snakemake_command
 
     findings = examine(configfile or ())
     print_verdicts((item.verdict, item.what, item.found, item.mend) for item in findings)
     if any(item.verdict == "FAIL" for item in findings):
         raise typer.Exit(1)
-    say("Nothing is in the way of: snakemake --cores all")
+    say(f"Nothing is in the way of: {snakemake_command(configfile or ())} all")
 
 
 @app.command()
@@ -37,7 +37,7 @@ def bundle(
 ) -> None:
     """Pack a finished study into one archive for a colleague."""
     from dissect_iqa.bundle import bundle as pack
-    from dissect_iqa.doctor import config_values
+    from dissect_iqa.config_files import config_values
     from dissect_iqa.study import Study
 
     values, files = config_values(configfile or ())
@@ -50,7 +50,7 @@ def bundle(
 @sentence
 def unbundle(
     archive: Annotated[Path, typer.Argument(help="What 'dissect-iqa bundle' wrote.")],
-    folder: Annotated[Path, typer.Option(help="A clone of this repository.")] = Path("."),
+    folder: Annotated[Path, typer.Option(help="A clone of this repository.")] = Path(),
     overwrite: Annotated[bool, typer.Option(help="Replace files that differ.")] = False,
 ) -> None:
     """Unpack a study; every file is checked before any is put in place."""

@@ -62,6 +62,39 @@ def models_table(
     return pd.DataFrame(rows, columns=columns.split())
 
 
+#: What the abbreviations of `brief` stand for, and where the rest is.
+LEGEND = (
+    "terms: NC = weights for non-commercial use only, ? = licence not stated",
+    "--all-columns and --csv have sets, families and licences, too",
+)
+_TERMS = {"non-commercial": "NC", "not stated": "?", "": ""}
+
+
+def brief(table: pd.DataFrame, narrow: bool = False) -> pd.DataFrame:
+    """Return the columns of `models_table` that matter most.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `models_table` returned.
+    narrow : bool
+        Put the architecture on a second line under the id, so that 80 characters are enough.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, function, architecture, environment, top-1 (percent) and terms, see
+        `LEGEND`; if narrow, "id, architecture" instead of the two.
+    """
+    chosen = table[["id", "function", "architecture", "environment"]].copy()
+    chosen["top-1"] = table["top1"].astype(float)
+    chosen["terms"] = table["restricted"].map(_TERMS)
+    if narrow:
+        stacked = chosen.pop("id") + "\n  " + chosen.pop("architecture")
+        chosen.insert(0, "id, architecture", stacked)
+    return chosen
+
+
 def _contains(row: ModelRow, column: str, text: str) -> bool:
     value = getattr(row, column)
     return fnmatchcase("" if value is None else str(value).lower(), f"*{text.lower()}*")

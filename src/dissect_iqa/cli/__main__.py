@@ -1,5 +1,0 @@
-"""`python -m dissect_iqa.cli`."""
-
-from dissect_iqa.cli import app
-
-app()

@@ -1,0 +1,140 @@
+"""What the study reads: are comparisons, weights and data sets here, and as it wants them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dissect_iqa.datasets.registry import KINDS
+from dissect_iqa.datasets.status import datasets_status
+from dissect_iqa.doctor.finding import AGAIN, Finding
+from dissect_iqa.errors import UserError
+from dissect_iqa.models.comparisons import read_comparisons
+from dissect_iqa.models.row import ModelRow
+from dissect_iqa.models.table import read_models
+from dissect_iqa.models.weights import require_distinct, weights_provenance
+from dissect_iqa.provenance import table_provenance
+from dissect_iqa.study import Study
+
+
+def comparisons(study: Study) -> Finding:
+    """Check the comparisons against the whole model table."""
+    config = study.config
+    if not config.comparisons.is_file():
+        return Finding("NOTE", "comparisons", f"{config.comparisons}: not there, so there are none")
+    try:
+        read = read_comparisons(config.comparisons, read_models(config.models_table))
+    except UserError as error:
+        return Finding("FAIL", "comparisons", str(error), f"correct it, {AGAIN}")
+    return Finding(
+        "PASS", "comparisons", f"{len(read)}, of which {len(study.comparisons)} have two members"
+    )
+
+
+def weights_rows(study: Study) -> list[ModelRow]:
+    """Return the rows whose weights the study needs: its models, and learned baselines' trunks.
+
+    Raises
+    ------
+    UserError
+        If a learned baseline's trunk isn't in the model table.
+    """
+    trunks = [study.trunk(metric) for metric in study.config.baselines]
+    names = dict.fromkeys([*study.models, *(trunk for trunk in trunks if trunk)])
+    return [study.row(name) for name in names]
+
+
+def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Finding]:
+    """Check that weights are here, whole, and made from what the study says."""
+    findings, good = [], 0
+    absent: list[str] = []
+    stale: list[str] = []
+    for row in rows:
+        path = folder / f"{row.id}.safetensors"
+        source = Path(row.weights_source).expanduser()
+        if not path.is_file():
+            if row.weights_kind == "file" and not source.is_file():
+                mend = f"put the file there, or correct the column weights of {row.id}"
+                findings.append(Finding("FAIL", "weights", f"{row.id}: no file {source}", mend))
+            else:
+                absent.append(row.id)
+            continue
+        try:
+            mark = weights_provenance(path)["fingerprint"]
+        except UserError as error:
+            mend = f"rm {path} && snakemake --cores 1 {path}"
+            findings.append(Finding("FAIL", "weights", str(error), mend))
+            continue
+        if mark == study.fingerprint("fetch_weights", name=row.id):
+            good += 1
+        else:
+            stale.append(row.id)
+    again = "the next run fetches them"
+    if study.config.offline:
+        again = "offline: the next run names each file that isn't in resources/downloads"
+    for names, what in ((absent, "not here yet"), (stale, "made with other settings")):
+        if names:
+            mend = "snakemake --cores 1 --until fetch_weights"
+            found = f"{len(names)} {what} ({again}): {_some(names)}"
+            findings.append(Finding("NOTE", "weights", found, mend))
+    if good:
+        findings.insert(0, Finding("PASS", "weights", f"{good} here, as the study wants"))
+    return findings
+
+
+def distinct(names: Sequence[str], folder: Path) -> Finding:
+    """Check that no two models from different sources hold the same weights."""
+    sums: dict[str, list[str]] = {}
+    for name in names:
+        path = folder / f"{name}.safetensors"
+        try:
+            sums[name] = weights_provenance(path)["tensors"] if path.is_file() else []
+        except UserError:
+            continue  # `weights` tells
+    # Twins share matrices: comparing only those that do keeps thousands of models affordable
+    seen = Counter(item for found in sums.values() for item in set(found))
+    crowd = [name for name, found in sums.items() if any(seen[item] > 1 for item in found)]
+    try:
+        require_distinct(crowd, folder)
+    except UserError as error:
+        twins = [name for name in crowd if f" {name} (" in f" {error}"]
+        paths = " ".join(str(folder / f"{name}.safetensors") for name in twins)
+        return Finding("FAIL", "twins", str(error), f"rm {paths} && snakemake --cores 1 {paths}")
+    return Finding("PASS", "twins", f"no two of {len(sums)} models share weights by accident")
+
+
+def data_sets(study: Study, resources: Path) -> list[Finding]:
+    """Check that each data set is prepared as the study wants, or that a run can prepare it."""
+    states = datasets_status(study.datasets, resources)
+    return [_data_set(study, row, resources) for row in states.itertuples(index=False)]
+
+
+def _data_set(study: Study, row: Any, resources: Path) -> Finding:
+    """Judge one line of `datasets_status`."""
+    what, entry = f"data set {row.dataset}", study.datasets[row.dataset]
+    table, folder = study.config.datasets_table, resources / "datasets" / row.dataset
+    run = f"snakemake --cores 1 {folder}/pairs.parquet"
+    if row.state == "ready":
+        mark = table_provenance(folder / "pairs.parquet")["fingerprint"]
+        if mark == study.fingerprint("fetch_dataset", row.dataset):
+            return Finding("PASS", what, f"{row.pairs:.0f} pairs")
+        return Finding("NOTE", what, "made with other settings; the next run makes it anew", run)
+    if row.state == "damaged":
+        mend = f"rm {folder}/*.parquet {folder}/provenance.json && {run}"
+        return Finding("FAIL", what, row.next, mend)
+    if entry.kind == "folder" and not entry.csv_path().is_file():
+        mend = f"put it there, or correct 'folder' and 'csv' in {table}"
+        return Finding("FAIL", what, f"{entry.csv_path()}: no such file", mend)
+    if row.state != "missing":
+        return Finding("NOTE", what, row.next, run)
+    if entry.folder or entry.archive or not (KINDS[entry.kind].sources or entry.mirrors):
+        return Finding("FAIL", what, row.next, f"correct 'folder' or 'archive' in {table}")
+    if study.config.offline:
+        mend = f"on a machine with internet: {run} --config offline=false"
+        return Finding("FAIL", what, "not here, and the configuration is offline", mend)
+    return Finding("NOTE", what, row.next, run)
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{rest}"

@@ -1,0 +1,103 @@
+"""The machine: are its cores, memory, PyTorch, GPU and disk fit for the study."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from dissect_iqa.doctor.finding import Finding, Verdict
+from dissect_iqa.doctor.needs import GIGABYTE, Needs
+
+
+def cores(count: int) -> Finding:
+    """Look at the number of CPU cores that this process may use."""
+    if count > 1:
+        return Finding("PASS", "cores", str(count))
+    return Finding("NOTE", "cores", "1; extraction uses 4 where it can get them")
+
+
+def memory(total: int, wanted: int) -> Finding:
+    """Compare the machine's memory with what the largest job asks for, in bytes."""
+    found = f"{total / GIGABYTE:.1f} GB, the largest job wants {wanted / GIGABYTE:.1f} GB"
+    if total >= wanted:
+        return Finding("PASS", "memory", found)
+    mend = "snakemake --cores 1 --config extraction='{batch_size: 2}'"
+    return Finding("NOTE", "memory", f"{found}; smaller batches take less", mend)
+
+
+def torch_build() -> Finding:
+    """Check that torch and torchvision were built for each other."""
+    import torchvision
+    from torchvision.ops import nms
+
+    found = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+    try:
+        # Compiled code of torchvision, which only the torch it was built for can load
+        nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+    except (RuntimeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        mend = "rm -f .venv/.ready && make install"
+        return Finding("FAIL", "PyTorch", f"{found} don't fit together: {reason}", mend)
+    return Finding("PASS", "PyTorch", found)
+
+
+def gpu(wanted: str) -> Finding:
+    """Say whether there is a CUDA device that works, and if not, why.
+
+    Parameters
+    ----------
+    wanted : str
+        The option `extraction.device`; no GPU is a failure only if it asks for one.
+    """
+    if wanted == "cpu":
+        return Finding("PASS", "GPU", "not wanted: extraction.device is 'cpu'")
+    try:
+        device = torch.device(wanted if wanted.startswith("cuda") else "cuda")
+        torch.ones(8, device=device).sum().item()
+        facts = torch.cuda.get_device_properties(device)
+        found = f"{facts.name}, {facts.total_memory / GIGABYTE:.0f} GB; "
+        return Finding("PASS", "GPU", f"{found}{torch.cuda.device_count()} visible")
+    except (RuntimeError, AssertionError) as error:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible!r})"
+        reason = f"none usable{hidden}: {str(error).splitlines()[0]}"
+    if wanted == "auto":
+        return Finding("NOTE", "GPU", f"{reason}. The CPU is used")
+    mend = "snakemake --cores all --config extraction='{device: auto}'"
+    return Finding("FAIL", "GPU", f"extraction.device is {wanted!r}; {reason}", mend)
+
+
+def disk(wanted: Mapping[Path, int], needs: Needs) -> list[Finding]:
+    """Compare the free room of each file system with what the study will still write there.
+
+    Parameters
+    ----------
+    wanted : mapping of path to int
+        Bytes by folder; folders need not exist yet.
+    needs : Needs
+        Names what couldn't be counted.
+    """
+    places: dict[int, list[Path]] = {}
+    for folder in wanted:
+        places.setdefault(_existing(folder).stat().st_dev, []).append(folder)
+    findings = []
+    for folders in places.values():
+        want = sum(wanted[folder] for folder in folders)
+        free = shutil.disk_usage(_existing(folders[0])).free
+        names = " and ".join(f"{folder}/" for folder in folders)
+        found = f"{free / GIGABYTE:.1f} GB free, {want / GIGABYTE:.1f} GB to be written to {names}"
+        if needs.unknown:
+            found += f"; not counted, for want of their size: {', '.join(needs.unknown)}"
+        name = folders[-1]
+        mend = f"mv {name} /a/larger/disk/{name} && ln -s /a/larger/disk/{name} {name}"
+        verdict: Verdict = "PASS" if want <= free else "FAIL"
+        findings.append(Finding(verdict, "disk", found, "" if verdict == "PASS" else mend))
+    return findings
+
+
+def _existing(path: Path) -> Path:
+    """Return a path, or the nearest folder above it that exists."""
+    path = path.absolute()
+    return path if path.exists() else _existing(path.parent)

@@ -1,0 +1,106 @@
+"""The room and memory that a study will still take, model by model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dissect_iqa import costs
+from dissect_iqa.datasets.status import datasets_status
+from dissect_iqa.errors import UserError
+from dissect_iqa.models.row import ModelRow
+from dissect_iqa.study import Study
+
+GIGABYTE = 1e9
+
+
+@dataclass
+class Needs:
+    """What a study will still take.
+
+    Attributes
+    ----------
+    weights, features, data : int
+        Bytes to be written.
+    memory : int
+        Bytes that the largest extraction asks for, as in workflow/rules/features.smk.
+    unknown : list of str
+        Data sets whose size nobody knows before they are here.
+    faults : list of str
+        Models that don't build, or lack a layer that the study names.
+    """
+
+    weights: int = 0
+    features: int = 0
+    data: int = 0
+    memory: int = round(4 * GIGABYTE)
+    unknown: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def study_needs(study: Study, resources: Path, rows: Iterable[ModelRow]) -> Needs:
+    """Add up what isn't here yet; needs neither weights nor pictures.
+
+    Parameters
+    ----------
+    study : Study
+        What is to run.
+    resources : path
+        Where weights and data sets are.
+    rows : iterable of ModelRow
+        Whose weights are needed.
+    """
+    needs = Needs()
+    pictures = _count_data(study, resources, needs)
+    for row in tqdm(list(rows), desc="sizing models", leave=False, disable=None):
+        path = resources / "weights" / f"{row.id}.safetensors"
+        missing = [
+            dataset
+            for dataset in pictures
+            if row.id in study.models
+            and not Path(f"results/features/{dataset}/{row.id}.h5").exists()
+        ]
+        if path.is_file():
+            needs.memory = max(needs.memory, _job_memory(path.stat().st_size))
+            if not missing:
+                continue
+        try:
+            network = costs.bare_network(row)
+            for dataset in missing:
+                keep = study.config.extraction.keep_raw
+                needs.features += costs.features_bytes(network, pictures[dataset], keep)
+        except UserError as error:
+            needs.faults.append(str(error))
+            continue
+        if not path.is_file():
+            size = costs.weights_bytes(network)
+            needs.memory = max(needs.memory, _job_memory(size))
+            # What is fetched stays in resources/downloads
+            needs.weights += size if row.weights_kind in ("seed", "file", "package") else 2 * size
+    return needs
+
+
+def _job_memory(weights: int) -> int:
+    return round(4 * GIGABYTE) + 4 * weights
+
+
+def _count_data(study: Study, resources: Path, needs: Needs) -> dict[str, costs.Pictures]:
+    """Return each data set's pictures where they are known; add up what is to be fetched."""
+    found: dict[str, costs.Pictures] = {}
+    for row in datasets_status(study.datasets, resources).itertuples(index=False):
+        entry = study.datasets[row.dataset]
+        if row.state == "ready":
+            found[row.dataset] = costs.prepared(resources / "datasets" / row.dataset)
+            continue
+        pictures, download = costs.expected(entry), costs.download_bytes(entry)
+        if pictures is not None:
+            found[row.dataset] = pictures
+        if pictures is None or download is None:
+            needs.unknown.append(row.dataset)
+        if entry.kind == "demo":
+            needs.data += 3 * int((pictures.sizes["height"] * pictures.sizes["width"]).sum())
+        elif entry.folder is None and row.state in ("missing", "downloaded", "at hand"):
+            # Unpacked pictures take about as much as their archive, which stays
+            needs.data += (2 if row.state == "missing" else 1) * (download or 0)
+    return found

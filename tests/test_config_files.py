@@ -1,0 +1,45 @@
+"""The configurations that ship with the project are whole and select what they say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from dissect_iqa.datasets.registry import KINDS, read_datasets
+from dissect_iqa.study import Study
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Study:
+    monkeypatch.chdir(REPOSITORY)
+    values: dict = {}
+    for name in ("config.yaml", request.param):
+        values |= yaml.safe_load(Path("config", name).read_text())
+    return Study.from_values(values)
+
+
+@pytest.mark.parametrize("study", ["paper.yaml"], indirect=True)
+def test_paper_runs_the_46_on_two_data_sets_against_learned_metrics(study: Study) -> None:
+    assert len(study.models) == 46
+    assert list(study.datasets) == ["tid2013", "kadid10k"]
+    assert study.trunk("lpips_alex") and study.trunk("lpips_vgg") and study.trunk("dists")
+    rivals = {second for first, second in study.contests() if second not in study.models}
+    assert rivals == {"ssim", "ssim_downsampled", "ms_ssim", "lpips_alex", "lpips_vgg", "dists"}
+    factors = {comparison["factor"] for comparison in study.comparisons}
+    assert factors == {"function", "architecture", "environment"}
+    assert len(study.correlations()) == 2 * (46 + 7)
+
+
+@pytest.mark.parametrize("study", ["config.yaml", "reduced.yaml"], indirect=True)
+def test_demo_needs_no_internet_but_the_package_registry(study: Study) -> None:
+    assert {entry.kind for entry in study.datasets.values()} == {"demo"}
+    sources = {row.weights.split(":")[0] for row in study.models.values()}
+    assert sources == {"wheel", "seed"}
+    assert not any(study.trunk(metric) for metric in study.config.baselines)
+
+
+def test_every_public_data_set_has_its_line() -> None:
+    table = read_datasets(REPOSITORY / "config/datasets.yaml")
+    assert {entry.kind for entry in table.values()} == {*KINDS, "demo"}
+    assert all(name == entry.kind for name, entry in table.items())
