@@ -34,7 +34,9 @@ class Pictures:
         return self.root / file
 
 
-def make_pictures(root: Path, count: int, size: tuple[int, int], per_reference: int) -> Pictures:
+def make_pictures(
+    root: Path, count: int, size: tuple[int, int], per_reference: int, suffix: str = "bmp"
+) -> Pictures:
     """Write `count` pictures: references, and blurs, noises and JPEGs of each."""
     root.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
@@ -44,10 +46,10 @@ def make_pictures(root: Path, count: int, size: tuple[int, int], per_reference: 
         number = len(images)
         base = Image.fromarray(rng.integers(0, 256, (height // 16, width // 16, 3), np.uint8))
         reference = base.resize((width, height), Image.Resampling.BICUBIC)
-        name = f"r{number}.bmp"
+        name = f"r{number}.{suffix}"
         images.append((name, "reference", reference))
         for level in range(min(per_reference, count - len(images))):
-            file = f"d{number}_{level}.bmp"
+            file = f"d{number}_{level}.{suffix}"
             images.append((file, "distorted", _distort(reference, level, rng)))
             pairs.append((name, file, "mixed", level))
     rows = []

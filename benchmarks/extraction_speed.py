@@ -30,6 +30,7 @@ from torch import nn
 from dissect_iqa.features.cache import open_cache
 from dissect_iqa.features.extract import extract_features
 from dissect_iqa.features.inputs import picture_input
+from dissect_iqa.features.verify import verify_cache
 from dissect_iqa.models.network import InputPolicy
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
@@ -118,6 +119,9 @@ def compare(name: str, data: Pictures, options: argparse.Namespace, folder: Path
         "ours ms/picture": 1e3 * wall["ours"] / len(data.images),
         "ours/bare": wall["ours"] / wall["bare"],
         "ours/bare CPU time": cpu["ours"] / cpu["bare"],
+        "verification % of ours": 100
+        * min(timed(lambda: verify_cache(path))[0] for _ in range(options.rounds))
+        / wall["ours"],
     }
     if found:
         with open_cache(path) as cache:

@@ -139,10 +139,10 @@ def unbundle(
         has been put in place then.
     """
     archive, folder = Path(archive), Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:*") as tar:
             members = _manifest(archive, tar)
+            folder.mkdir(parents=True, exist_ok=True)
             if not overwrite:
                 _refuse_conflicts(archive, folder, members)
             # Beside the final places, so that each file only has to be renamed.
