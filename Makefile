@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 OPTIONS ?=
 
-.PHONY: help demo reduced test check install lock clean
+.PHONY: help demo reduced test slurm check install lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,11 @@ reduced: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+# The workflow on a real SLURM of two nodes on this machine; on Debian, as root, it installs one.
+# Skipped, with the reason, where that can't be done.
+slurm: $(READY)
+	DISSECT_IQA_SLURM=1 $(BIN)/pytest -v -rs tests/slurm
 
 install: $(READY)
 

@@ -216,9 +216,13 @@ def extraction(cluster: MiniSlurm, study: Path, model: str, state: str) -> dict[
 
 
 def update_node(node: str, state: str) -> None:
-    subprocess.run(
-        ["scontrol", "update", f"NodeName={node}", f"State={state}", "Reason=test"], check=True
-    )
+    command = ["scontrol", "update", f"NodeName={node}", f"State={state}", "Reason=test"]
+
+    def done() -> bool:
+        # a controller that has just come back refuses it until the node has registered
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    wait_for(f"{node} to be set to {state}", done)
 
 
 def continued(study: Path, model: str) -> bool:
@@ -250,7 +254,7 @@ def test_nothing_finished_is_lost_whatever_happens(
     cluster.start_controller()
     assert {job["NodeList"] for job in records(cluster, "", study) if job["NodeList"]} == {"n1"}
     wait_for("n2 to register", lambda: cluster.node_states()["n2"] == "drain")
-    update_node("n2", "RESUME")
+    update_node("n2", "UNDRAIN")
     identity = job["JobId"]
     wait_for("the time limit", lambda: "TIMEOUT" in ask("scontrol", "show", "job", identity), 180)
 
@@ -274,7 +278,7 @@ def test_nothing_finished_is_lost_whatever_happens(
     wait_for("the guard's remark", lambda: "jobs wait in SLURM for" in again.text, 120)
     assert "an earlier Snakemake" in again.text
     for node in cluster.nodes:
-        update_node(node, "RESUME")
+        update_node(node, "UNDRAIN")
     again.finish(300)
 
     for path, modified in finished.items():
