@@ -58,25 +58,65 @@ class ModelRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
-    set: Literal["demo", "paper", "extended", "own"] = "own"
-    builder: str = Field(pattern=r"^(torchvision|timm|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")
-    architecture: str = Field(min_length=1)
-    weights: str
-    sha256: str = Field("", pattern=r"^([0-9a-f]{8,64})?$")
-    unwrap: str = Field("", pattern=r"^([^.\s][^\s]*)?$")
-    strip: str = ""
-    drop: str = ""
-    layers: str = "auto"
-    input: str = "auto"
-    function: str = Field(min_length=1)
-    family: str = Field(min_length=1)
-    environment: str = Field(min_length=1)
-    licence: str = ""
-    top1: float | None = Field(None, ge=0, le=100)
-    top1_source: str = ""
-    citation: str = Field("", pattern=r"^([\w:.-]+(;\s*[\w:.-]+)*)?$")
-    notes: str = ""
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$",
+        description="Name of the configuration, unique in the table; also the name of its files.",
+    )
+    set: Literal["demo", "paper", "extended", "own"] = Field(
+        "own", description="What the config can name as a whole; 'own' for lines of yours."
+    )
+    builder: str = Field(
+        pattern=r"^(torchvision|timm|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
+        description="'torchvision', 'timm', or a function of yours: package.module:function.",
+    )
+    architecture: str = Field(
+        min_length=1, description="The builder's name for it, then options: 'resnet50 head=none'."
+    )
+    weights: str = Field(description="Where the weights come from; the forms stand below.")
+    sha256: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{8,64})?$",
+        description="Of the downloaded file, or its first 8 digits or more; empty: recorded at the "
+        "first fetch.",
+    )
+    unwrap: str = Field(
+        "",
+        pattern=r"^([^.\s][^\s]*)?$",
+        description="Where in the checkpoint the weights lie: 'state_dict'; with '?' only if it is "
+        "there.",
+    )
+    strip: str = Field(
+        "",
+        description="What is done to each key, in order, ';' between: 'module.' takes a prefix off, "
+        "'=encoder.' keeps only keys with it, 'old->new' replaces, 'in-order' matches by order.",
+    )
+    drop: str = Field(
+        "", description="Wildcards of keys that are left out, after strip: 'fc.*;num_batches'."
+    )
+    layers: str = Field(
+        "auto", description="A preset, or module paths and wildcards with ';' between; stand below."
+    )
+    input: str = Field(
+        "auto",
+        description="A preset or settings such as 'mean=0.5/0.5/0.5,std=0.5/0.5/0.5'; stand below.",
+    )
+    function: str = Field(min_length=1, description="What it was trained to do.")
+    family: str = Field(min_length=1, description="Family of the architecture.")
+    environment: str = Field(min_length=1, description="What it was trained on.")
+    licence: str = Field(
+        "",
+        description="Terms of the weights; non-commercial ones are flagged wherever they are used.",
+    )
+    top1: float | None = Field(
+        None, ge=0, le=100, description="ImageNet-1k top-1 accuracy in per cent, as published."
+    )
+    top1_source: str = Field("", description="Where that figure is from.")
+    citation: str = Field(
+        "",
+        pattern=r"^([\w:.-]+(;\s*[\w:.-]+)*)?$",
+        description="Keys of config/references.bib, ';' between.",
+    )
+    notes: str = Field("", description="Anything else.")
 
     @field_validator("architecture")
     @classmethod
