@@ -87,7 +87,7 @@ class ModelRow(BaseModel):
     )
     strip: str = Field(
         "",
-        description="What is done to each key, in order, ';' between: 'module.' takes a prefix off, "
+        description="What is done to each key, in order, ';' between: 'module.' is taken off, "
         "'=encoder.' keeps only keys with it, 'old->new' replaces, 'in-order' matches by order.",
     )
     drop: str = Field(
