@@ -111,7 +111,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--dataset", choices=SHAPES, default="tid2013", help="whose size")
-    parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "statistics.json")
+    results = Path(__file__).parent / "results" / "statistics.json"
+    parser.add_argument("--json", type=Path, default=results)
     options = parser.parse_args()
     pairs = make_pairs(*SHAPES[options.dataset])
     begin = time.perf_counter()
