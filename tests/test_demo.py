@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,21 @@ def whole(tmp_path_factory):
     """The whole demo, at its smallest size."""
     folder = tmp_path_factory.mktemp("demo")
     return (folder, *make_demo(folder, silent, crop=CROP))
+
+
+def test_bytes_do_not_depend_on_the_machines_linear_algebra(tmp_path):
+    """OpenBLAS has a kernel for each kind of processor, and they round differently."""
+    code = (
+        "import sys; from pathlib import Path; from dissect_iqa.datasets.demo import make_demo;"
+        "make_demo(Path(sys.argv[1]), crop=(192, 192), references=['chelsea'], types=[1, 2, 18])"
+    )
+    found = []
+    for core in ("Haswell", "Nehalem"):
+        folder = tmp_path / core
+        environment = {**os.environ, "OPENBLAS_CORETYPE": core}
+        subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, check=True)
+        found.append({path.name: path.read_bytes() for path in folder.rglob("*.png")})
+    assert len(found[0]) == 16 and found[0] == found[1]
 
 
 def test_counts(whole):

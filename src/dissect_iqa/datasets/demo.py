@@ -25,7 +25,7 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.provenance import atomic_path, sha256_file
 
 #: Raise it with any change that alters a pixel or a score.
-DEMO_VERSION = 1
+DEMO_VERSION = 2
 #: Height and width of the pictures, in pixels.
 DEFAULT_CROP = (192, 256)
 #: No crop is smaller, so that subjects stay recognisable and multi-scale metrics have room.

@@ -76,8 +76,8 @@ class Tuned:
 
 def psnr(reference: np.ndarray, distorted: np.ndarray) -> float:
     """Return 10 log10(255^2 / MSE) in dB over all pixels and channels; infinite if equal."""
-    difference = reference.astype(np.float32) - distorted
-    mse = float(np.vdot(difference, difference)) / difference.size
+    difference = reference.astype(np.int64) - distorted
+    mse = int((difference * difference).sum()) / difference.size  # exact
     return float("inf") if mse == 0 else float(10 * np.log10(255**2 / mse))
 
 
@@ -142,6 +142,11 @@ def _to_uint8(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
+def _mixed(channels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Apply a colour matrix, float32. Not by BLAS, whose kernels round differently by machine."""
+    return np.einsum("hwc,kc->hwk", channels.astype(np.float32), matrix.astype(np.float32))
+
+
 def _radial_frequency(height: int, width: int) -> np.ndarray:
     """Return the radial frequency of each DCT-II coefficient in cycles per pixel, (h, w, 1)."""
     rows, columns = np.arange(height) / (2 * height), np.arange(width) / (2 * width)
@@ -179,7 +184,7 @@ def _additive(field: Callable[[tuple[int, ...], np.random.Generator], np.ndarray
 def _colour_noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """White noise in YCbCr whose chroma components have twice the luma's standard deviation."""
     scale = np.array([1.0, 2.0, 2.0], np.float32)
-    return (_white(shape, rng) * scale) @ _TO_RGB.T.astype(np.float32)
+    return _mixed(_white(shape, rng) * scale, _TO_RGB)
 
 
 def _correlated_noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -299,9 +304,9 @@ def _saturation(reference: np.ndarray, rng: np.random.Generator, level: int) -> 
     TID2013 does so: in its picture I04, type 18, level 5, chroma is the reference's times 0.09
     and luma is the same to within rounding.
     """
-    grey = reference @ _TO_YCC[0].astype(np.float32)
-    colour = reference - grey[..., None]
-    return lambda loss: _to_uint8(grey[..., None] + (1 - np.float32(loss)) * colour)
+    grey = _mixed(reference, _TO_YCC[:1])
+    colour = reference - grey
+    return lambda loss: _to_uint8(grey + (1 - np.float32(loss)) * colour)
 
 
 #: The types that can be re-created, by TID2013's number.
