@@ -10,11 +10,13 @@ import pytest
 from conftest import DATASETS, ONE_MORE, snakemake, write_study
 from PIL import Image
 
+from dissect_iqa.figures import FIGURES
+
 pytestmark = pytest.mark.xdist_group("workflow")
 
-FIGURES = 5
+PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "duels"))
 #: What reads the collected correlations: the claims, the methods text and the figures.
-READERS = Counter(compare=1, test_claims=1, write_methods=1, plot=FIGURES, plot_duels=1)
+READERS = Counter(compare=1, test_claims=1, write_methods=1) + PLOTS
 COLLECTING = Counter(collect=1) + READERS
 
 
@@ -100,7 +102,7 @@ def a_note_on_a_model(study: Path) -> None:
         (one_more_distance, Counter(measure_distances=2, correlate=2) + COLLECTING),
         (distances_reordered, Counter()),
         (other_draws, Counter(correlate=4) + COLLECTING),
-        (other_figures, Counter(plot=FIGURES, plot_duels=1)),
+        (other_figures, PLOTS),
         (readouts, Counter(fit_readouts=2, correlate=2) + COLLECTING),
         (one_more_baseline, Counter(score_baselines=1, correlate=1) + COLLECTING),
         (keys_reordered, Counter()),
@@ -246,6 +248,14 @@ def test_two_data_sets_share_weights(study: Path) -> None:
     edit(study / "config/config.yaml", "[own]", "[own, twin]")
     per_model = Counter(extract_features=2, measure_distances=2, correlate=4, score_baselines=2)
     assert planned(study) == (Counter(fetch_dataset=1, compare=1) + per_model + COLLECTING)
+
+
+def test_the_report_holds_figures_with_their_captions(study: Path) -> None:
+    run = snakemake(study, "--report", "report.html")
+    assert run.returncode == 0, run.stdout + run.stderr
+    page = (study / "report.html").read_text()
+    for words in ("Who beats whom", "relative depth", "Best layers as a table"):
+        assert words in page
 
 
 def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:

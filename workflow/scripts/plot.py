@@ -10,11 +10,12 @@ with job(snakemake.log[0]):
     from dissect_iqa.study import Study
 
     study = Study.from_values(snakemake.config)
-    FIGURES[snakemake.wildcards.figure](
+    stem = Path(snakemake.output.png).with_suffix("")
+    FIGURES[stem.name](
         read_table(snakemake.input.correlations, study.spec("collect")),
         study.models_frame(),
         study.labels(),
-        Path(snakemake.output.png).with_suffix(""),
+        stem,
         comparisons=study.comparisons,
         spec=snakemake.params.spec,
         **study.config.figures.model_dump(),
