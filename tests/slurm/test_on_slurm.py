@@ -5,6 +5,7 @@ puts two links into /etc/slurm while it runs.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,8 +26,10 @@ pytestmark = pytest.mark.xdist_group("slurm")
 
 TARGET = "results/correlations.parquet"
 MODELS = ("tiny_resnet", "tiny_mobile")
-#: Distorted pictures a reference: enough to be caught in the middle.
-DISTORTED = 25
+#: Distorted pictures a reference: enough seconds of work to be caught in the middle.
+DISTORTED = 200
+#: What Snakemake says when it has seen the end of an extraction.
+FINISHED = r"Finished jobid: \d+ \(Rule: extract_features\)"
 
 
 @pytest.fixture(scope="module")
@@ -184,13 +187,13 @@ def holder(path: Path) -> int | None:
     return None
 
 
-def freeze(study: Path) -> tuple[str, int]:
+def freeze(study: Path, model: str = "*") -> tuple[str, int]:
     """Stop the first extraction that is at work in its middle; return its model and process."""
     folder = study / "results/features/own"
     frozen: list[tuple[str, int]] = []
 
     def caught() -> bool:
-        for part in folder.glob("*.h5.part"):
+        for part in folder.glob(f"{model}.h5.part"):
             if part.stat().st_size > 50_000 and (process := holder(part)):
                 os.kill(process, signal.SIGSTOP)
                 frozen.append((part.name.removesuffix(".h5.part"), process))
@@ -245,7 +248,7 @@ def test_nothing_finished_is_lost_whatever_happens(
     subprocess.run(["scancel", job["JobId"]], check=True)
     wait_for_end(process)
 
-    # the other one hangs until its time is over; meanwhile the controller restarts
+    # the next one hangs until its time is over; meanwhile the controller restarts
     hanging, process = freeze(study)
     job = extraction(cluster, study, hanging, "RUNNING")
     assert job is not None and job["NodeList"] == "n1"
@@ -256,18 +259,18 @@ def test_nothing_finished_is_lost_whatever_happens(
     wait_for("n2 to register", lambda: cluster.node_states()["n2"] == "drain")
     update_node("n2", "UNDRAIN")
     identity = job["JobId"]
-    wait_for("the time limit", lambda: "TIMEOUT" in ask("scontrol", "show", "job", identity), 180)
-
-    # Snakemake is killed while an extraction is at work
+    wait_for("the time limit", lambda: "TIMEOUT" in ask("scontrol", "show", "job", identity), 300)
     wait_for_end(process)
-    killed, _ = freeze(study)
+
+    # Snakemake is killed while that extraction is at work again and the other one is finished
+    freeze(study, hanging)
+    wait_for("the other extraction", lambda: re.search(FINISHED, run.text), 120)
     run.process.kill()
     run.process.wait()
     assert "CANCELLED" in run.text and "TIMEOUT" in run.text
-    assert extraction(cluster, study, killed, "RUNNING") is not None
+    assert extraction(cluster, study, hanging, "RUNNING") is not None
     finished = {path: path.stat().st_mtime_ns for path in study.glob("results/features/own/*.h5")}
-    assert [path.stem for path in finished] == [cancelled]
-    assert continued(study, cancelled)
+    assert [path.stem for path in finished] == [name for name in MODELS if name != hanging]
 
     # and started again, first with no node at all
     for node in cluster.nodes:
@@ -283,7 +286,8 @@ def test_nothing_finished_is_lost_whatever_happens(
 
     for path, modified in finished.items():
         assert path.stat().st_mtime_ns == modified, f"{path.name} was made again"
-    assert continued(study, killed)
+    assert continued(study, cancelled)
+    assert continued(study, hanging)
     states = [job["JobState"] for job in records(cluster, "score_baselines", study)]
     assert states[0] in ("FAILED", "OUT_OF_MEMORY") and states[-1] == "COMPLETED"
     memory = [job["MinMemoryNode"] for job in records(cluster, "score_baselines", study)]
