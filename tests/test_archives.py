@@ -1,9 +1,9 @@
 """Archives that are damaged, hostile or too large."""
 
 import io
-import os
 import shutil
 import stat
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -182,12 +182,13 @@ def test_rar_without_a_tool_names_the_packages(tools, tmp_path):
 
 def test_rar_by_a_tool(tools, tmp_path):
     install_tool(tools, "(target / 'a.bmp').write_bytes(archive.read_bytes())")
-    unpack(write(tmp_path / "x.rar", b"content"), tmp_path / "out")
-    assert tree_of(tmp_path / "out") == {"a.bmp": b"content"}
+    content = layouts.rarred(TREE)
+    unpack(write(tmp_path / "x.rar", content), tmp_path / "out")
+    assert tree_of(tmp_path / "out") == {"a.bmp": content}
 
 
 def test_rar_tool_that_fails_or_makes_a_link(tools, tmp_path):
-    archive = write(tmp_path / "x.rar", b"")
+    archive = write(tmp_path / "x.rar", layouts.rarred(TREE))
     install_tool(tools, "sys.exit('no rar here')")
     with pytest.raises(UserError, match="bsdtar: no rar here"):
         unpack(archive, tmp_path / "out")
@@ -206,22 +207,40 @@ def test_rar_that_grows_too_large_is_stopped(tools, tmp_path, monkeypatch):
         "        file.write(bytes(100_000)); file.flush(); time.sleep(0.01)\n",
     )
     with pytest.raises(UserError, match="unpacks to more than"):
-        unpack(write(tmp_path / "x.rar", b""), tmp_path / "out", limit=500_000)
+        unpack(write(tmp_path / "x.rar", layouts.rarred(TREE)), tmp_path / "out", limit=500_000)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(
-    not any(shutil.which(name) for name in ("bsdtar", "unar", "unrar")),
-    reason="no tool that unpacks rar is installed",
-)
-def test_real_rar(tmp_path):
-    unpack(write(tmp_path / "x.rar", layouts.rarred(TREE)), tmp_path / "out")
+@pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/tmp/evil.txt"])
+def test_rar_that_leads_out_never_reaches_a_tool(tools, tmp_path, name):
+    install_tool(tools, "(target / 'a.bmp').write_bytes(b'')")
+    with pytest.raises(UserError, match="leads out of the folder"):
+        unpack(write(tmp_path / "x.rar", layouts.rarred({name: b"evil"})), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rar_that_says_it_is_too_large_never_reaches_a_tool(tools, tmp_path):
+    install_tool(tools, "(target / 'a.bmp').write_bytes(b'')")
+    with pytest.raises(UserError, match="unpacks to more than"):
+        unpack(write(tmp_path / "x.rar", layouts.rarred(TREE)), tmp_path / "out", limit=8000)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all"])
+def test_rar_that_is_none(tools, tmp_path, content):
+    install_tool(tools, "(target / 'a.bmp').write_bytes(b'')")
+    with pytest.raises(UserError, match=r"x\.rar: can't be unpacked"):
+        unpack(write(tmp_path / "x.rar", content), tmp_path / "out")
+
+
+@pytest.mark.parametrize("tool", archives._RAR_TOOLS)
+def test_real_rar(tmp_path, monkeypatch, tool):
+    if not shutil.which(tool):
+        pytest.skip(f"{tool} is not installed")
+    monkeypatch.setattr(archives, "_RAR_TOOLS", {tool: archives._RAR_TOOLS[tool]})
+    archive = write(tmp_path / "x.rar", layouts.rarred(TREE))
+    if tool.startswith("7z") and subprocess.run([tool, "l", archive], check=False).returncode:
+        pytest.skip(f"this {tool} comes without rar")
+    unpack(archive, tmp_path / "out")
     assert tree_of(tmp_path / "out") == TREE
     with pytest.raises(UserError, match="can't be unpacked"):
         unpack(write(tmp_path / "y.rar", layouts.rarred(TREE)[:6000]), tmp_path / "other")
-    hostile = layouts.rarred({"../evil.txt": b"evil"})
-    with pytest.raises(UserError, match="can't be unpacked"):
-        unpack(write(tmp_path / "inner.rar", hostile), tmp_path / "third")
-    assert not (tmp_path / "evil.txt").exists() and not os.path.lexists(
-        tmp_path.parent / "evil.txt"
-    )

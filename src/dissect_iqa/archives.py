@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+import rarfile
 from tqdm import tqdm
 
 from dissect_iqa.errors import UserError
@@ -163,6 +164,7 @@ def _unpack_rar(archive: Path, target: Path, limit: int) -> None:
             "unar, unrar, 7zip-rar or libarchive-tools, or unpack the archive elsewhere "
             "and set 'folder'"
         )
+    _check_rar_members(archive, target, limit)
     failures = []
     for tool in tools:
         failure = _run_rar_tool(tool, archive, target, limit)
@@ -175,6 +177,23 @@ def _unpack_rar(archive: Path, target: Path, limit: int) -> None:
     raise UserError(
         f"{archive}: can't be unpacked ({'; '.join(failures)}). Damaged? Fetch it again"
     )
+
+
+def _check_rar_members(archive: Path, target: Path, limit: int) -> None:
+    """Refuse what a tool might unpack to where it shouldn't: not every one of them cares."""
+    try:
+        with rarfile.RarFile(archive) as listing:
+            members = listing.infolist()
+    except (rarfile.Error, OSError) as error:
+        raise UserError(
+            f"{archive}: can't be unpacked ({error}). Damaged? Fetch it again"
+        ) from error
+    for member in members:
+        _inside(archive, target, member.filename)
+        if member.is_symlink():
+            raise UserError(f"{archive}: {member.filename!r} is a link or a device")
+    if sum(member.file_size or 0 for member in members) > limit:
+        raise _too_large(archive, limit)
 
 
 def _run_rar_tool(tool: str, archive: Path, target: Path, limit: int) -> str | None:
