@@ -35,6 +35,11 @@ class ExtractionSettings(BaseModel):
     keep_raw: tuple[str, ...] = Field(
         (), description="Layers (names or wildcards) whose raw features are kept too, as float16."
     )
+    store: Path | None = Field(
+        None,
+        description="A folder that studies share: features found there are copied instead of "
+        "extracted, features extracted are left there.",
+    )
 
 
 class Config(BaseModel):

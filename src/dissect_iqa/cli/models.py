@@ -106,7 +106,7 @@ def info(
         ("weights", f"{in_bytes(costs.weights_bytes(network))}, {'here' if here else 'to fetch'}"),
         ("feature file", in_bytes(told.cache_bytes)),
         ("raw features", f"{in_bytes(costs.raw_bytes(told))}, were they kept as float32"),
-        ("time", f"about {in_time(seconds)}, as in its fastest run here" if seconds else _NO_TIME),
+        ("time", f"about {in_time(seconds)}, as in its slowest run here" if seconds else _NO_TIME),
     ]
     print_facts(facts, model)
 

@@ -107,14 +107,15 @@ def earlier_seconds(
     Returns
     -------
     float or None
-        Seconds, from the fastest earlier run; None if there is none.
+        Seconds, from the slowest earlier run (one that was continued, or taken from a store, tells
+        too little); None if there is none.
     """
     rates = []
     for path in sorted(benchmarks.glob(f"*/{model}.tsv")):
         seconds = pd.read_csv(path, sep="\t")["s"].min()
         if path.parent.name in pictures and seconds > 0:
             rates.append(seconds / pictures[path.parent.name])
-    return min(rates) * count if rates else None
+    return max(rates) * count if rates else None
 
 
 def _pass(network: Network, size: tuple[int, int]) -> tuple[tuple[LayerSize, ...], int]:

@@ -33,6 +33,7 @@ from dissect_iqa.features.memory import kept_memory
 from dissect_iqa.features.pictures import Loader, PictureSet, check_pictures
 from dissect_iqa.features.plan import Plan, make_plan
 from dissect_iqa.features.runner import Runner
+from dissect_iqa.features.store import IDENTITY, give, take
 from dissect_iqa.features.writer import write_cache
 from dissect_iqa.models.network import Network
 from dissect_iqa.provenance import canonical_json, fingerprint, software_versions
@@ -52,6 +53,7 @@ def extract_features(
     batch_size: int = 16,
     precision: str = "float32",
     keep_raw: tuple[str, ...] = (),
+    store: Path | str | None = None,
     progress: bool = True,
 ) -> None:
     """Extract the channel statistics of all layers for all pictures and pairs of a data set.
@@ -77,6 +79,9 @@ def extract_features(
         Arithmetic of the network; statistics are float32 always.
     keep_raw : tuple of str
         Layers (names or wildcards) whose features are kept whole, too, as float16.
+    store : path, optional
+        A folder of finished files, shared with other studies: what is there is not extracted
+        again, and what is extracted is left there. See `dissect_iqa.features.store`.
     progress : bool
         Show a bar if there is a terminal.
 
@@ -100,18 +105,23 @@ def extract_features(
         check_pictures(dataset)
         images = dataset.images[["file", "role", "sha256", "height", "width"]]
         plan = make_plan(dataset.pairs, _seen_sizes(images, network), batch_size)
-        pairs = pd.DataFrame({"reference": plan.reference, "distorted": plan.distorted})
+        facts = _facts(network, images, plan, spec)
+        if store is not None and take(store, facts, target):
+            return
         with Runner(network, place, precision, raw) as runner, Loader(dataset) as loader:
             channels = runner.start(next(loader.stream([plan.units[0].references[:1]])))
-            _check_room(target, cache_bytes(channels, len(images), len(pairs)))
-            facts = _facts(network, images, spec, {**describe(place, precision), **runner.facts()})
-            identity = _identity(facts, plan, network, channels, raw)
+            facts["device"] = canonical_json({**describe(place, precision), **runner.facts()})
+            _check_room(target, cache_bytes(channels, len(images), len(plan.reference)))
+            identity = _identity(facts, network, channels, raw)
             with Journal(target.with_name(f"{target.name}.part"), identity) as journal:
                 loop = Engine(runner, loader, plan, journal, images, batch_size)
                 loop.run(progress)
                 facts["batch_size"] = str(loop.batch_size)
+                pairs = pd.DataFrame({"reference": plan.reference, "distorted": plan.distorted})
                 write_cache(target, journal, network.layers, channels, images, pairs, facts)
                 journal.remove()
+        if store is not None:
+            give(store, facts, target)
     log.info("%s: %d pictures, %d pairs, %d layers", target, len(images), len(pairs), len(channels))
 
 
@@ -176,9 +186,8 @@ def _check_room(target: Path, wanted: int) -> None:
         )
 
 
-def _facts(
-    network: Network, images: pd.DataFrame, spec: str, device: dict[str, Any]
-) -> dict[str, str]:
+def _facts(network: Network, images: pd.DataFrame, plan: Plan, spec: str) -> dict[str, str]:
+    """Return what the features are made from and with; the device is added later."""
     listing = canonical_json(images[["file", "sha256"]].to_numpy().tolist())
     return {
         "fingerprint": fingerprint(spec),
@@ -186,24 +195,24 @@ def _facts(
         "model": network.id,
         "weights_sha256": network.weights_sha256,
         "images_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+        "pairs_sha256": hashlib.sha256(
+            np.stack([plan.reference, plan.distorted]).tobytes()
+        ).hexdigest(),
+        "engine": str(ENGINE_VERSION),
         "versions": canonical_json(software_versions()),
-        "device": canonical_json(device),
     }
 
 
 def _identity(
-    facts: dict[str, str], plan: Plan, network: Network, channels: list[int], raw: frozenset[int]
+    facts: dict[str, str], network: Network, channels: list[int], raw: frozenset[int]
 ) -> dict[str, Any]:
     """Return what a part file must have been begun with to be continued."""
-    pairs = hashlib.sha256(np.stack([plan.reference, plan.distorted]).tobytes()).hexdigest()
     device = json.loads(facts["device"])
     device.pop("threads", None)
     return {
-        "engine": ENGINE_VERSION,
         "torch": torch.__version__,
         "device": device,
-        "pairs_sha256": pairs,
         "layers": [[layer.name, n] for layer, n in zip(network.layers, channels, strict=True)],
         "raw": sorted(raw),
-        **{key: facts[key] for key in ("fingerprint", "weights_sha256", "images_sha256")},
+        **{name: facts[name] for name in IDENTITY},
     }
