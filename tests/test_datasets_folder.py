@@ -6,7 +6,7 @@ import layouts
 import pandas as pd
 import pytest
 
-from dissect_iqa.datasets import DatasetEntry, prepare_dataset, read_dataset, read_datasets
+from dissect_iqa.datasets import DatasetEntry, entry, prepare_dataset, read_dataset, read_datasets
 from dissect_iqa.errors import UserError
 
 SPEC = '{"stage":"fetch_dataset"}'
@@ -230,3 +230,9 @@ def test_spec_holds_what_can_change_a_number_and_nothing_else(tmp_path):
     before = DatasetEntry(**own).spec()
     (tmp_path / "s.csv").write_text("2")
     assert DatasetEntry(**own).spec()["csv_sha256"] != before["csv_sha256"]
+
+
+def test_a_demo_of_other_pictures_has_another_spec(monkeypatch):
+    before = DatasetEntry(kind="demo").spec()
+    monkeypatch.setattr(entry, "DEMO_VERSION", entry.DEMO_VERSION + 1)
+    assert DatasetEntry(kind="demo").spec() != before

@@ -24,8 +24,6 @@ from dissect_iqa.datasets.distortions import DISTORTIONS, NOMINAL_PSNR, TOLERANC
 from dissect_iqa.errors import UserError
 from dissect_iqa.provenance import atomic_path, sha256_file
 
-#: Raise it with any change that alters a pixel or a score.
-DEMO_VERSION = 2
 #: Height and width of the pictures, in pixels.
 DEFAULT_CROP = (192, 256)
 #: No crop is smaller, so that subjects stay recognisable and multi-scale metrics have room.

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dissect_iqa.provenance import sha256_file
 from dissect_iqa.validation import suggest
 
+#: Raise it with any change of `demo.py` that alters a pixel or a score: studies then make it anew.
+DEMO_VERSION = 2
 #: Options that mean something for some kinds only.
 KIND_OPTIONS = ("drop_reference_25", "scores", "viewing_distance", "split", "min_votes")
 #: Options of a user's own folder.
@@ -141,6 +143,8 @@ class DatasetEntry(BaseModel):
         content = self.model_dump(
             mode="json", exclude_defaults=True, exclude={"archive", "mirrors"}
         )
+        if self.kind == "demo":
+            content["version"] = DEMO_VERSION
         if self.csv is not None:
             path = self.csv_path()
             content["csv_sha256"] = sha256_file(path) if path.is_file() else None
