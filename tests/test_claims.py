@@ -77,7 +77,7 @@ def test_most_beat_ssim(values, width, expected):
     row = verdict("most_beat_ssim", zoo(values), metrics, width)
     assert row["verdict"] == expected
     assert row["effect"] == np.mean(np.array(values) > 0.7) and row["low"] < row["effect"] <= 1
-    assert "ssim_downsampled (0.700)" in row["evidence"]
+    assert "than SSIM (downsampled) (0.700)" in row["evidence"]
 
 
 def test_without_ssim_it_cannot_be_told():

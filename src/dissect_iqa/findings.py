@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.evidence import (
     FAILS,
     HOLDS,
@@ -117,7 +118,8 @@ def most_beat_ssim(run: Run) -> Finding:
     above = run.models["honest"] > run.metrics.loc[rival, "value"]
     outcomes = [run.outcome(name, rival) for name in run.models.index]
     text = (
-        f"{above.sum()} of {len(above)} trained models have a higher SRCC than {rival} "
+        f"{above.sum()} of {len(above)} trained models have a higher SRCC than "
+        f"{BASELINES[rival].title} "
         f"({run.metrics.loc[rival, 'value']:.3f}), {outcomes.count('won')} of them significantly; "
         f"{outcomes.count('lost')} are significantly below it."
     )
@@ -141,8 +143,9 @@ def some_beat_learned(run: Run) -> Finding:
     beaten = [name for name, found in outcomes.items() if "lost" in found]
     best = run.models["honest"].idxmax()
     margin = run.models.loc[best, "honest"] - run.metrics.loc[present, "value"].max()
+    titles = ", ".join(BASELINES[name].title for name in present)
     text = (
-        f"{len(winners)} of {len(outcomes)} models beat all of {', '.join(present)} significantly; "
+        f"{len(winners)} of {len(outcomes)} models beat all of {titles} significantly; "
         f"the best, {best}, is {margin:+.3f} from the best of these."
     )
     verdict = HOLDS if winners else (FAILS if len(beaten) == len(outcomes) else OPEN)
