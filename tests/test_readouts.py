@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from dissect_iqa import readout_weights, readouts
 from dissect_iqa.errors import UserError
 from dissect_iqa.readout_weights import fit_weights, out_of_fold
-from dissect_iqa.readouts import READOUTS, check_readouts, fit_readouts, transfer_readouts
+from dissect_iqa.readouts import READOUTS, fit_readouts, transfer_readouts
 
 REFERENCES, EACH, CHANNELS = 10, 30, 8
 
@@ -243,7 +243,7 @@ def test_bad_input_ends_in_a_sentence(caches, monkeypatch):
         return fit_readouts("one.h5", pairs, names, "spec of one.h5", **options)
 
     with pytest.raises(UserError, match=r"'nnls_mes' \(did you mean 'nnls_mse'\?\); allowed: nn"):
-        check_readouts(["nnls_mes"])
+        fit(names=["nnls_mes"])
     with pytest.raises(UserError, match="this data set has triplets"):
         fit(cache.table.assign(triplet=0))
     with pytest.raises(UserError, match=r"1 pairs have no score, first d3\.png"):

@@ -20,8 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from dissect_iqa.distance_tables import Measured, check_finite, distance_table, match_pairs
-from dissect_iqa.errors import UserError
-from dissect_iqa.validation import suggest
+from dissect_iqa.validation import check_names
 
 log = logging.getLogger(__name__)
 
@@ -170,22 +169,6 @@ def _angle(mse: np.ndarray, norm_x: np.ndarray, norm_y: np.ndarray) -> np.ndarra
     return np.divide(excess, product, out=undefined, where=product > 0)
 
 
-def check_distances(names: Sequence[str]) -> None:
-    """Check that every name is in `DISTANCES`.
-
-    Raises
-    ------
-    UserError
-        Naming the unknown one, the closest known one, and all of them.
-    """
-    for name in names:
-        if name not in DISTANCES:
-            raise UserError(
-                f"distances: unknown name {name!r}{suggest(name, tuple(DISTANCES))}; "
-                f"allowed: {', '.join(DISTANCES)}"
-            )
-
-
 def measure_layer(
     statistics: Mapping[str, np.ndarray],
     reference: np.ndarray,
@@ -208,7 +191,7 @@ def measure_layer(
     dict of str to ndarray
         float64, shape (pairs,); not finite where the statistics aren't.
     """
-    check_distances(names)
+    check_names("distances", names, tuple(DISTANCES))
     values = {name: np.empty(len(reference)) for name in names}
     with np.errstate(invalid="ignore", over="ignore"):
         for rows, block in _blocks(statistics, reference, distorted):
@@ -262,7 +245,7 @@ def measure_distances(
         If a name is unknown, the cache is damaged or was made from other settings or pairs, or a
         layer's features were not finite.
     """
-    check_distances(names)
+    check_names("distances", names, tuple(DISTANCES))
     from dissect_iqa.features.cache import open_cache  # h5py, which naming a distance needn't load
 
     measured = []

@@ -26,7 +26,7 @@ from dissect_iqa.distance_tables import Measured, check_finite, distance_table, 
 from dissect_iqa.errors import UserError
 from dissect_iqa.readout_settings import METHODS
 from dissect_iqa.readout_weights import fit_weights, out_of_fold
-from dissect_iqa.validation import suggest
+from dissect_iqa.validation import check_names, suggest
 
 log = logging.getLogger(__name__)
 
@@ -62,22 +62,6 @@ READOUTS: dict[str, Readout] = {
     f"{method}_{features}": Readout(method, features)
     for method, features in product(METHODS, FEATURES)
 }
-
-
-def check_readouts(names: Sequence[str]) -> None:
-    """Check that every name is in `READOUTS`.
-
-    Raises
-    ------
-    UserError
-        Naming the unknown one, the closest known one, and all of them.
-    """
-    for name in names:
-        if name not in READOUTS:
-            raise UserError(
-                f"readouts: unknown name {name!r}{suggest(name, tuple(READOUTS))}; "
-                f"allowed: {', '.join(READOUTS)}"
-            )
 
 
 def fit_readouts(
@@ -123,7 +107,7 @@ def fit_readouts(
         If a name, layer or score is wrong, the cache is damaged or was made from something else,
         or there are too few references to hold any out.
     """
-    check_readouts(names)
+    check_names("readouts", names, tuple(READOUTS))
     quality, groups = _targets(pairs, names)
     from dissect_iqa.features.cache import open_cache
 
@@ -179,7 +163,7 @@ def transfer_readouts(
     UserError
         As of `fit_readouts`, and if the two caches are not of the same layers.
     """
-    check_readouts(names)
+    check_names("readouts", names, tuple(READOUTS))
     quality, groups = _targets(train_pairs, names)
     from dissect_iqa.features.cache import open_cache
 

@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from dissect_iqa.errors import UserError
+
 Location = tuple[str | int, ...]
 
 
@@ -15,6 +17,20 @@ def suggest(word: str, allowed: Sequence[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the closest allowed word, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(item) for item in allowed], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:
+    """Check that every name is an allowed one.
+
+    Raises
+    ------
+    UserError
+        Naming the unknown one, the closest allowed one, and all of them.
+    """
+    try:
+        known_names(tuple(dict.fromkeys(names)), allowed)
+    except ValueError as error:
+        raise UserError(f"{what}: {error}") from error
 
 
 def known_names(names: tuple[str, ...], allowed: Sequence[str]) -> tuple[str, ...]:

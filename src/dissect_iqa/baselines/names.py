@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dissect_iqa.errors import UserError
-from dissect_iqa.validation import suggest
+from dissect_iqa.validation import check_names
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,7 @@ def check_baseline(name: str) -> Baseline:
     UserError
         Naming the unknown one, the closest known one, and all of them.
     """
-    if name not in BASELINES:
-        raise UserError(
-            f"baselines: unknown name {name!r}{suggest(name, tuple(BASELINES))}; "
-            f"allowed: {', '.join(BASELINES)}"
-        )
+    check_names("baselines", [name], tuple(BASELINES))
     return BASELINES[name]
 
 
