@@ -213,7 +213,7 @@ def test_untrained_networks_are_left_out_but_counted():
     models = zoo([0.8] * 10 + [0.1] * 10)
     models.loc[10:, "weights"] = "seed:0"
     found, text = claims.test_claims(summary(models, {"ssim": 0.7}), models)
-    assert "10 trained configurations (10 untrained controls are left out) and 1 metrics" in text
+    assert "trained configurations: 10 (untrained controls, left out: 10), metrics: 1," in text
     assert found.loc[0, "n"] == 10 and found.loc[0, "verdict"] == HOLDS
 
 

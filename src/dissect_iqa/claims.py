@@ -112,8 +112,8 @@ def _run(
 def _head(run: Run, table: pd.DataFrame, distance: str, untrained: int) -> str:
     references, pairs = int(table["references"].max()), int(table["n"].max())
     head = (
-        f"{len(run.models)} trained configurations ({untrained} untrained controls are left out) "
-        f"and {len(run.metrics)} metrics on {pairs} pairs from {references} references"
+        f"trained configurations: {len(run.models)} (untrained controls, left out: {untrained}), "
+        f"metrics: {len(run.metrics)}, pairs: {pairs}, references: {references}"
     )
     if distance:
         head += (

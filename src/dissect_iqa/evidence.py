@@ -78,7 +78,7 @@ def share(success: pd.Series, text: str, name: str) -> Finding:
     count, total = int(success.sum()), len(success)
     low, high = proportion_confint(count, total, alpha=0.05, method="wilson")
     verdict = HOLDS if low > 0.5 else (FAILS if high < 0.5 else OPEN)
-    why = f"with {total} models the interval of the share holds one half" if verdict == OPEN else ""
+    why = f"the interval of the share holds one half (models: {total})" if verdict == OPEN else ""
     return Finding(verdict, text, why, name, count / total, float(low), float(high), n=total)
 
 
