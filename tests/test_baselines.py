@@ -169,6 +169,39 @@ def test_identical_pair_has_the_best_value(name, pair):
     assert sign * best > sign * CLASSIC[name](*pair) > sign * much
 
 
+def plain_pictures(height, width):
+    """Pictures with nothing or next to nothing on them, by what they show."""
+    pictures = {
+        name: np.full((height, width, 3), colour, np.uint8)
+        for name, colour in {"black": 0, "white": 255, "grey": 128, "red": (255, 0, 0)}.items()
+    }
+    for name in ("black", "grey"):
+        pictures[f"{name}, one pixel brighter"] = spot = pictures[name].copy()
+        spot[height // 2, width // 2] += 1
+        pictures[f"{name}, faint stripes"] = stripes = pictures[name].copy()
+        stripes[::2] += 1
+    return pictures
+
+
+@pytest.mark.parametrize("name", list(CLASSIC))
+def test_plain_pictures_have_values(name):
+    """Equal ones exactly the best value, others none that is better; black ones made HaarPSI inf."""
+    sign, side = BASELINES[name].sign, BASELINES[name].smallest
+    best = np.inf if name.startswith("psnr") else (1.0 if sign > 0 else 0.0)
+    shown = plain_pictures(side + 1, side + 4)
+    for picture in shown.values():
+        assert CLASSIC[name](picture, picture.copy()) == best
+    for what in ("black", "grey"):
+        plain = shown[what]
+        for other in (f"{what}, one pixel brighter", f"{what}, faint stripes"):
+            assert sign * CLASSIC[name](shown[other], plain) <= sign * best
+            value = CLASSIC[name](plain, shown[other])
+            if name == "vifp":  # nothing can be kept of a reference without information
+                assert np.isnan(value)
+            else:
+                assert sign * value <= sign * best
+
+
 @pytest.mark.parametrize("name", list(CLASSIC))
 def test_smallest_size_is_enough(name):
     side = BASELINES[name].smallest
@@ -320,6 +353,9 @@ def test_learned_metric_at_its_smallest_size_and_identical(name, trunk_file):
     metric = learned_metric(name, trunk_file(BASELINES[name].trunk))
     assert metric(reference, reference) == 0.0
     assert metric(reference, noisy(rng, reference)) > 0
+    for picture in plain_pictures(side, side).values():
+        assert metric(picture, picture.copy()) == 0.0
+        assert 0 <= metric(picture, reference) < np.inf
 
 
 def test_libraries_are_left_as_they_were(trunk_file):

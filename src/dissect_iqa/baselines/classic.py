@@ -124,7 +124,9 @@ def vsi(reference: Picture, distorted: Picture) -> float:
 
 
 def haarpsi(reference: Picture, distorted: Picture) -> float:
-    """Haar wavelet-based perceptual similarity index, range 0 to 1."""
+    """Haar wavelet-based perceptual similarity index, range 0 to 1; 1 for identical pictures."""
+    if np.array_equal(reference, distorted):
+        return 1.0  # which the formula gives only to rounding, and not at all (0/0) for black ones
     return _piq("haarpsi", reference, distorted)
 
 
@@ -136,8 +138,14 @@ def mdsi(reference: Picture, distorted: Picture) -> float:
 def vifp(reference: Picture, distorted: Picture) -> float:
     """Visual information fidelity in the pixel domain, of 8-bit luma; above 1 means more contrast.
 
+    1 for identical pictures; NaN, as in the authors' code, for any other against a reference of
+    one grey value, which holds no information that could be kept.
     In float32: its 17x17 windows take twenty times as long in float64, for a fifth digit.
     """
+    if np.array_equal(reference, distorted):
+        return 1.0
+    if np.ptp(luma(reference)) == 0:
+        return float("nan")
     return _piq("vif_p", luma(reference), luma(distorted), single=True)
 
 
