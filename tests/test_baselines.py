@@ -185,7 +185,7 @@ def plain_pictures(height, width):
 
 @pytest.mark.parametrize("name", list(CLASSIC))
 def test_plain_pictures_have_values(name):
-    """Equal ones exactly the best value, others none that is better; black ones made HaarPSI inf."""
+    """Equal ones exactly the best value, others none that is better; black ones were inf once."""
     sign, side = BASELINES[name].sign, BASELINES[name].smallest
     best = np.inf if name.startswith("psnr") else (1.0 if sign > 0 else 0.0)
     shown = plain_pictures(side + 1, side + 4)

@@ -503,9 +503,8 @@ def test_missing_and_superfluous_pictures_are_all_named(tmp_path, counts):
 def test_names_that_differ_only_by_case(tmp_path):
     tree, _ = layouts.mdid()
     tree["distortion_images/IMG01_01.bmp"] = layouts.picture(1)
-    with pytest.raises(UserError, match="differ only by case") as caught:
+    with pytest.raises(UserError, match=r"1 picture\(s\) have no row.*\n.*IMG01_01\.bmp$"):
         broken(tmp_path, tree)
-    assert "IMG01_01.bmp" in str(caught.value) and "img01_01.bmp" in str(caught.value)
 
 
 def test_one_name_in_two_folders(tmp_path):

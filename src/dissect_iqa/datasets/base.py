@@ -3,13 +3,14 @@
 import fnmatch
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from dissect_iqa.datasets.file_names import folded, is_text, looks, spelled
 from dissect_iqa.errors import UserError
 
 if TYPE_CHECKING:
@@ -155,7 +156,10 @@ class DatasetKind:
 
 
 class Index:
-    """The files below a folder, found whatever the case of their names.
+    """The files below a folder, found whatever the case and Unicode form of their names.
+
+    A name written exactly as its file is always means that file. macOS writes accents as marks of
+    their own (NFD), where tables have one character (NFC): both find the file.
 
     Parameters
     ----------
@@ -163,44 +167,34 @@ class Index:
         The folder.
     files : iterable of str
         Paths relative to it, with forward slashes.
-
-    Raises
-    ------
-    UserError
-        If two paths differ only by case.
     """
 
     def __init__(self, root: Path, files: Iterable[str]):
         self.root = root
-        self._paths: dict[str, str] = {}
+        self._paths: dict[str, list[str]] = defaultdict(list)
         self._names: dict[str, list[str]] = defaultdict(list)
         for file in files:
-            lower = file.lower()
-            if lower in self._paths:
-                raise UserError(
-                    f"{root}: {self._paths[lower]!r} and {file!r} differ only by case, so a score "
-                    "can't be assigned to one of them; remove the wrong one"
-                )
-            self._paths[lower] = file
-            self._names[lower.rpartition("/")[2]].append(file)
+            path = folded(file)
+            self._paths[path].append(file)
+            self._names[path.rpartition("/")[2]].append(file)
 
     @property
     def files(self) -> list[str]:
         """All relative paths in order."""
-        return sorted(self._paths.values())
+        return sorted(file for files in self._paths.values() for file in files)
 
     @property
     def pictures(self) -> set[str]:
         """The relative paths whose ending is that of a picture."""
-        return {file for file in self._paths.values() if is_picture(file)}
+        return {file for file in self.files if is_picture(file)}
 
     def matches(self, name: str) -> list[str]:
         """Return the files whose path ends in `name` (a file name or trailing path), any case."""
-        lower = name.lower().strip("/")
+        wanted = folded(name.strip("/"))
         return [
             file
-            for file in self._names.get(lower.rpartition("/")[2], ())
-            if f"/{file.lower()}".endswith(f"/{lower}")
+            for file in self._names.get(wanted.rpartition("/")[2], ())
+            if f"/{folded(file)}".endswith(f"/{wanted}")
         ]
 
     def find(self, name: str) -> str | None:
@@ -209,17 +203,29 @@ class Index:
         Raises
         ------
         UserError
-            If there are several.
+            If there are several and not one of them is written exactly so.
         """
-        exact = self._paths.get(name.lower().strip("/"))
-        found = [exact] if exact else self.matches(name)
+        name = name.strip("/")
+        found = self._paths.get(folded(name)) or self.matches(name)
+        if len(set(map(folded, found))) == 1:  # one path, written in several ways
+            exact = [file for file in found if f"/{file}".endswith(f"/{name}")]
+            found = exact or found
         if len(found) > 1:
             raise UserError(
                 f"{self.root}: {len(found)} files are called {name!r} "
-                f"({', '.join(sorted(found))}); keep one, or name the others under 'ignore' in the "
-                "data set's config entry"
+                f"({', '.join(map(spelled, sorted(found)))}); keep one, or name the others under "
+                "'ignore' in the data set's config entry"
             )
         return found[0] if found else None
+
+    def lookalike(self, name: str) -> str | None:
+        """Return a file that `find` doesn't take for `name`, but people's eyes do, if there is one.
+
+        Such as one with another kind of blank, dash, quotation mark or ligature in its name.
+        """
+        wanted = looks(name.rpartition("/")[2])
+        alike = (file for file in self.files if looks(file.rpartition("/")[2]) == wanted)
+        return next(alike, None)
 
     def locate(self, name: str) -> str:
         """Return `find(name)`, or `name` itself if it isn't there.
@@ -254,6 +260,8 @@ def is_picture(file: str) -> bool:
 def index_folder(root: Path, ignore: Iterable[str] = ()) -> Index:
     """Index all files below a folder, leaving out hidden ones and unpackers' debris.
 
+    Links are followed, but not to a folder that leads to them.
+
     Parameters
     ----------
     root : Path
@@ -264,20 +272,56 @@ def index_folder(root: Path, ignore: Iterable[str] = ()) -> Index:
     Raises
     ------
     UserError
-        If the folder isn't there, or two files differ only by case.
+        If the folder isn't there, or pictures have names that no table can hold.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    patterns = [pattern.lower() for pattern in ignore]
-    files = []
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if _wanted(name))
-        base = Path(folder).relative_to(root).as_posix()
-        for name in filter(_wanted, sorted(names)):
-            file = name if base == "." else f"{base}/{name}"
-            if not any(fnmatch.fnmatchcase(file.lower(), pattern) for pattern in patterns):
-                files.append(file)
-    return Index(root, files)
+    patterns = [folded(pattern) for pattern in ignore]
+    files = [
+        file
+        for file in _walk(root, "", frozenset())
+        if not any(fnmatch.fnmatchcase(folded(file), pattern) for pattern in patterns)
+    ]
+    foreign = [file for file in files if not is_text(file)]
+    unreadable = [spelled(file) for file in foreign if is_picture(file)]
+    if unreadable:
+        raise UserError(
+            f"{root}: {len(unreadable)} picture(s) have names that aren't UTF-8; rename them, or "
+            f"name them under 'ignore' in the data set's config entry: {', '.join(unreadable[:20])}"
+        )
+    return Index(root, (file for file in files if file not in set(foreign)))
+
+
+def _walk(folder: Path, base: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """Yield the paths of all files below `folder`, `base` before each, by name."""
+    status = folder.stat()
+    above |= {(status.st_dev, status.st_ino)}
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted((entry for entry in listed if _wanted(entry.name)), key=_name)
+    except PermissionError:
+        raise UserError(
+            f"{folder}: this folder may not be read; change its permissions, or name it under "
+            "'ignore' in the data set's config entry"
+        ) from None
+    for entry in entries:
+        if not _is_folder(entry):
+            yield base + entry.name
+            continue
+        status = entry.stat()
+        if (status.st_dev, status.st_ino) not in above:
+            yield from _walk(Path(entry.path), f"{base}{entry.name}/", above)
+
+
+def _name(entry: os.DirEntry) -> str:
+    return entry.name
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: reading it says so
+        return False
 
 
 def _wanted(name: str) -> bool:

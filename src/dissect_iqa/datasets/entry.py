@@ -10,6 +10,9 @@ from dissect_iqa.validation import suggest
 
 #: Raise it with any change of `demo.py` that alters a pixel or a score: studies then make it anew.
 DEMO_VERSION = 2
+#: The same for reading a user's own folder; 2: references of one stem are told apart, and pictures
+#: that were shown otherwise than they were stored are turned or refused.
+FOLDER_VERSION = 2
 #: Options that mean something for some kinds only.
 KIND_OPTIONS = ("drop_reference_25", "scores", "viewing_distance", "split", "min_votes")
 #: Options of a user's own folder.
@@ -145,6 +148,8 @@ class DatasetEntry(BaseModel):
         )
         if self.kind == "demo":
             content["version"] = DEMO_VERSION
+        if self.kind == "folder":
+            content["version"] = FOLDER_VERSION
         if self.csv is not None:
             path = self.csv_path()
             content["csv_sha256"] = sha256_file(path) if path.is_file() else None

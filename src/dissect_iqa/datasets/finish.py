@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.datasets.base import Counts, Index, index_folder
+from dissect_iqa.datasets.file_names import spelled
 from dissect_iqa.datasets.pictures import inspect_pairs
 from dissect_iqa.errors import UserError
 from dissect_iqa.provenance import fingerprint, software_versions, write_json, write_table
@@ -103,6 +104,7 @@ def check_pictures(frame: pd.DataFrame, index: Index, aside: Iterable[str] = ())
     used = set(frame["reference_file"]) | set(frame["distorted_file"])
     missing, extra = sorted(used - files), sorted(index.pictures - used - set(aside))
     if missing:
+        missing = [_with_lookalike(name, index) for name in missing]
         raise UserError(
             f"{index.root}: {len(missing)} picture(s) named in the table of scores are not "
             f"there:\n{listing(missing)}"
@@ -114,9 +116,19 @@ def check_pictures(frame: pd.DataFrame, index: Index, aside: Iterable[str] = ())
         )
 
 
+def _with_lookalike(name: str, index: Index) -> str:
+    """Return a missing picture's name, with the file that looks the same, if there is one."""
+    alike = index.lookalike(name)
+    if alike is None:
+        return name
+    return f"{spelled(name)}: write it as the file that looks alike, {spelled(alike)}"
+
+
 def listing(lines: list[str]) -> str:
     """Return lines indented, at most a hundred of them, with the number of those left out."""
-    shown = [f"  {line}" for line in lines[:_NAMED_AT_MOST]]
+    shown = [
+        f"  {line if line.isprintable() else ascii(line)[1:-1]}" for line in lines[:_NAMED_AT_MOST]
+    ]
     if len(lines) > _NAMED_AT_MOST:
         shown.append(f"  ... and {len(lines) - _NAMED_AT_MOST} more")
     return "\n".join(shown)

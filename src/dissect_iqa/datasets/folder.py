@@ -1,6 +1,7 @@
 """A user's own pictures: a CSV of reference, distorted, score; pictures stay where they are."""
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -51,7 +52,7 @@ def read_folder(index: Index, entry: DatasetEntry) -> Reading:
     frame = pd.DataFrame.from_records(records)
     if frame.empty:
         raise UserError(f"{path}: no rows below the header")
-    frame["reference"] = _reference_keys(frame["reference_file"])
+    frame["reference"] = frame["reference_file"].map(reference_keys(frame["reference_file"]))
     skip = {*named.values(), *(name.lower() for name in entry.ignore_columns)}
     for column in table[0][1]:
         if column not in skip:
@@ -86,17 +87,37 @@ def _number(path: Any, number: int, text: str, column: str, role: str) -> float 
     return value
 
 
-def _reference_keys(files: pd.Series) -> list[str]:
-    """Return the lower-case stem of each file, or its path where two files share a stem."""
-    by_stem: dict[str, set[str]] = defaultdict(set)
-    for file in files:
-        by_stem[PurePosixPath(file).stem.lower()].add(file)
-    return [
-        stem
-        if len(by_stem[stem := PurePosixPath(file).stem.lower()]) == 1
-        else PurePosixPath(file).with_suffix("").as_posix().lower()
-        for file in files
-    ]
+def reference_keys(files: Iterable[str]) -> dict[str, str]:
+    """Return a key for each reference file, no two the same.
+
+    Its lower-case stem; where files share that, the path without its ending, and where they share
+    that, too (``a.png`` and ``a.bmp``, ``a.png`` and ``A.png``), the whole path as it is written.
+
+    Examples
+    --------
+    >>> reference_keys(["One.png", "a/two.png", "b/two.png", "three.png", "three.bmp"])
+    {'One.png': 'one', 'a/two.png': 'a/two', 'b/two.png': 'b/two', 'three.png': 'three.png', \
+'three.bmp': 'three.bmp'}
+    """
+    keys = dict.fromkeys(files, "")
+    pending = list(keys)
+    for name in (_stem, _without_ending, str):
+        shared = Counter(map(name, pending))
+        keys |= {file: name(file) for file in pending if shared[name(file)] == 1}
+        pending = [file for file in pending if shared[name(file)] > 1]
+    # the path of a.png may be the stem of a.png.bmp; a leading ./ is in no other key
+    taken = Counter(keys.values())
+    return {
+        file: f"./{file}" if key == file and taken[key] > 1 else key for file, key in keys.items()
+    }
+
+
+def _stem(file: str) -> str:
+    return PurePosixPath(file).stem.lower()
+
+
+def _without_ending(file: str) -> str:
+    return PurePosixPath(file).with_suffix("").as_posix().lower()
 
 
 def _subsets(column: str, values: list[str], path: Any) -> list[tuple[str, list[bool]]]:
