@@ -11,6 +11,7 @@ from conftest import DATASETS, ONE_MORE, snakemake, write_study
 from PIL import Image
 
 from dissect_iqa.figures import FIGURES
+from dissect_iqa.provenance import read_table, table_provenance, write_table
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -278,3 +279,18 @@ def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:
         summary.loc[summary["distance"].isin({"nnls_mse", "nnls_mse@twin"}), "best"].gt(0.5).all()
     )
     assert not planned(study)
+
+
+def test_extraction_and_baselines_refuse_another_data_set(study: Path) -> None:
+    """As when tables of another study lie where this one's are expected."""
+    for name in ("pairs.parquet", "images.parquet"):
+        path = study / "resources/datasets/own" / name
+        facts = table_provenance(path)
+        write_table(read_table(path), path, facts["spec"].replace("scores", "others"), root=".")
+    targets = ("results/features/own/tiny_mobile.h5", "results/distances/own/psnr.parquet")
+    for target in targets:
+        (study / target).unlink()
+    run = snakemake(study, "--keep-going", *targets)
+    assert run.returncode != 0
+    said = re.findall(r"error: \S*pairs\.parquet: made with other settings", run.stderr)
+    assert len(said) == len(targets), run.stderr

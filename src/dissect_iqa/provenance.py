@@ -123,21 +123,36 @@ def write_table(frame: pd.DataFrame, path: Path | str, spec: str, **facts: Any) 
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def table_provenance(path: Path | str) -> dict[str, Any]:
+def table_provenance(path: Path | str, expect: str | None = None) -> dict[str, Any]:
     """Return what `write_table` recorded in a Parquet file.
+
+    Parameters
+    ----------
+    path : path
+        The Parquet file.
+    expect : str, optional
+        The spec the file must have been made from.
 
     Raises
     ------
     UserError
-        If the file is not one of ours or is damaged.
+        If the file is not one of ours, is damaged, or was made from another spec; names the
+        file and the cure.
     """
     try:
         metadata = pq.read_schema(path).metadata or {}
-        return json.loads(metadata[PARQUET_KEY])
+        facts = json.loads(metadata[PARQUET_KEY])
     except (OSError, pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
         raise UserError(
             f"{path}: not a whole table of this pipeline ({error}). Delete it and run again."
         ) from error
+    found = facts["fingerprint"]
+    if expect is not None and found != fingerprint(expect):
+        raise UserError(
+            f"{path}: made with other settings (fingerprint {found[:12]}, wanted "
+            f"{fingerprint(expect)[:12]}). Delete it and run again."
+        )
+    return facts
 
 
 def read_table(path: Path | str, expect: str | None = None) -> pd.DataFrame:
@@ -155,12 +170,7 @@ def read_table(path: Path | str, expect: str | None = None) -> pd.DataFrame:
     UserError
         If the file is damaged or was made from another spec; names the file and the cure.
     """
-    found = table_provenance(path)["fingerprint"]
-    if expect is not None and found != fingerprint(expect):
-        raise UserError(
-            f"{path}: made with other settings (fingerprint {found[:12]}, wanted "
-            f"{fingerprint(expect)[:12]}). Delete it and run again."
-        )
+    table_provenance(path, expect)
     try:
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
     except (OSError, pa.ArrowException) as error:

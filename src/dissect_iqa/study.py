@@ -127,7 +127,9 @@ class Study:
     def dataset_facts(self) -> dict[str, dict[str, Any]]:
         """Return what each prepared data set says of itself: label, citation, licence ..."""
         return {
-            name: table_provenance(f"resources/datasets/{name}/pairs.parquet")
+            name: table_provenance(
+                f"resources/datasets/{name}/pairs.parquet", self.spec("fetch_dataset", name)
+            )
             for name in self.datasets
         }
 

@@ -15,11 +15,14 @@ with job(snakemake.log[0]):
 
     torch.set_num_threads(snakemake.threads)
     study = Study.from_values(snakemake.config)
-    model, weights = snakemake.wildcards.model, snakemake.input.weights
+    dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model
+    weights = snakemake.input.weights
     weights_provenance(weights, expect=study.spec("fetch_weights", name=model))
     extract_features(
         load_network(study.models[model], weights),
-        read_dataset(Path(snakemake.input.pairs).parent),
+        read_dataset(
+            Path(snakemake.input.pairs).parent, study.spec("fetch_dataset", dataset)
+        ),
         target=Path(snakemake.output[0]),
         spec=snakemake.params.spec,
         **study.config.extraction.model_dump(),

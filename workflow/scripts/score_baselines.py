@@ -12,11 +12,14 @@ with job(snakemake.log[0]):
     from dissect_iqa.study import Study
 
     study = Study.from_values(snakemake.config)
+    dataset = snakemake.wildcards.dataset
     trunk = next(iter(snakemake.input.trunk), None)
     with claim_device(study.config.extraction.device if trunk else "cpu") as device:
         table = score_baseline(
             snakemake.wildcards.metric,
-            read_dataset(Path(snakemake.input.pairs).parent),
+            read_dataset(
+                Path(snakemake.input.pairs).parent, study.spec("fetch_dataset", dataset)
+            ),
             trunk=trunk,
             device=str(device),
             processes=snakemake.threads if device.type == "cpu" else 1,
