@@ -14,6 +14,7 @@ from dissect_iqa.baselines.classic import CLASSIC, luma
 from dissect_iqa.baselines.names import BASELINES, check_baseline, trunks
 from dissect_iqa.baselines.score import PSNR_CAP, score_baseline
 from dissect_iqa.errors import UserError
+from dissect_iqa.provenance import sha256_file
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -62,6 +63,16 @@ class Folder:
 
     root: Path
     pairs: pd.DataFrame
+    prepared: pd.DataFrame | None = None
+
+    @property
+    def images(self):
+        """The pictures as prepared, or as they are now."""
+        if self.prepared is not None:
+            return self.prepared
+        files = sorted({*self.pairs["reference_file"], *self.pairs["distorted_file"]})
+        sums = [sha256_file(p) if (p := self.root / file).exists() else "" for file in files]
+        return pd.DataFrame({"file": files, "sha256": sums})
 
     def path(self, file):
         return self.root / file
@@ -218,8 +229,9 @@ TRUNKS = {"lpips_alex": "alexnet", "lpips_squeeze": "squeezenet1_1", "lpips_vgg"
 @pytest.fixture(scope="module")
 def trunk_file(tmp_path_factory):
     """Write torchvision's convolutional layers with random weights, once each."""
-    from safetensors.torch import save_file
     from torchvision import models
+
+    from dissect_iqa.models.weights_file import write_weights
 
     folder = tmp_path_factory.mktemp("trunks")
 
@@ -235,7 +247,7 @@ def trunk_file(tmp_path_factory):
                 numbers = rng.normal(0, np.sqrt(2 / fan_in), value.shape)
                 state[f"features.{name}"] = torch.from_numpy(numbers).float().contiguous()
             state["classifier.0.bias"] = torch.zeros(3)  # a whole network's file has more
-            save_file(state, path)
+            write_weights(state, path, {})
         return path
 
     return make
@@ -376,7 +388,7 @@ def test_trunk_that_does_not_fit(trunk_file, tmp_path):
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"no weights")
     for path in (broken, tmp_path / "absent.safetensors"):
-        with pytest.raises(UserError, match=f"{path.name}: weights of alexnet can't be read"):
+        with pytest.raises(UserError, match=f"{path.name}: not a whole weights file"):
             load_trunk("alexnet", path)
 
 
@@ -439,8 +451,21 @@ def test_bad_input_ends_in_a_sentence(folder, trunk_file):
     with pytest.raises(UserError, match=r"a_2.png: can't be decoded"):
         score_baseline("ssim", folder)
     (root / "b.png").unlink()
-    with pytest.raises(UserError, match=r"b.png: picture is missing"):
+    with pytest.raises(UserError, match=r"b.png: can't be read \(No such file"):
         score_baseline("ssim", folder, processes=2)
+
+
+def test_changed_pictures_are_listed_before_any_is_scored(folder, monkeypatch):
+    """A new baseline beside old features would be one of other pixels than they are."""
+    from dissect_iqa.baselines import score
+
+    frozen = Folder(folder.root, folder.pairs, folder.images)
+    for name in ("a_1.png", "b_2.png"):
+        path = folder.root / name
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    monkeypatch.setattr(score, "_metric", lambda *_: pytest.fail("scored"))
+    with pytest.raises(UserError, match=r"2 picture\(s\)(.|\n)*a_1\.png: isn't(.|\n)*b_2\.png"):
+        score_baseline("psnr", frozen)
 
 
 def test_value_that_is_not_a_number_is_refused(folder, monkeypatch):

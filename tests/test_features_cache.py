@@ -381,7 +381,7 @@ def test_all_bad_pictures_are_listed_before_the_start(tmp_path, monkeypatch):
         extract(dataset, tmp_path / "f.h5")
     text = str(caught.value)
     assert "3 picture(s) can't be used" in text and not passes
-    assert "d0_1.png: No such file" in text
+    assert "d0_1.png: can't be read (No such file" in text
     assert "d1_0.png: damaged, doesn't decode" in text
     assert "d1_2.png: isn't the picture that the data set was prepared with" in text
 

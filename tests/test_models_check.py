@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from model_rows import make_row
-from safetensors.torch import save_file
 from torch import nn
 
 from dissect_iqa.models.build import build
 from dissect_iqa.models.check import check_model, rivals
+from dissect_iqa.models.weights_file import write_weights
 
 
 class Faulty(nn.Module):
@@ -40,7 +40,7 @@ def faulty(fault="none"):
 def prepared(folder, fault="none", seed=0):
     row = make_row(f"net fault={fault}", f"{__name__}:faulty", id="net", layers="first;second")
     path = Path(folder) / f"{fault}-{seed}.safetensors"
-    save_file(build(row, seed=seed).state_dict(), path)
+    write_weights(build(row, seed=seed).state_dict(), path, {})
     return row, path
 
 
@@ -88,7 +88,7 @@ def test_infinite_features_are_found(tmp_path):
 def test_shared_weights_are_found(tmp_path):
     row, path = prepared(tmp_path)
     copy = tmp_path / "copy.safetensors"
-    save_file(build(row, seed=0).state_dict(), copy, metadata={"noted": "something else"})
+    write_weights(build(row, seed=0).state_dict(), copy, {"noted": "something else"})
     (result,) = [r for r in check_model(row, path, {"twin": copy}) if r.name == "own weights"]
     assert not result.passed
     assert "twin" in result.detail
@@ -100,7 +100,7 @@ def test_missing_or_unfit_weights_end_the_check(tmp_path):
     results = check_model(row, tmp_path / "none.safetensors")
     assert [result.name for result in results] == ["builds", "weights"]
     assert "snakemake" in results[-1].mend
-    save_file({"first.0.weight": torch.ones(1)}, path)
+    write_weights({"first.0.weight": torch.ones(1)}, path, {})
     assert failed(check_model(row, path)) == {"loads strictly"}
     wrong = make_row("resnet5O")
     assert failed(check_model(wrong, path)) == {"builds"}
@@ -119,5 +119,5 @@ def test_rivals_are_other_weights_of_the_same_network():
 def test_a_real_architecture_passes(tmp_path):
     row = make_row("mobilenetv3_small_050", "timm", input="timm")
     path = tmp_path / "w.safetensors"
-    save_file(build(row, seed=0).state_dict(), path)
+    write_weights(build(row, seed=0).state_dict(), path, {})
     assert not failed(check_model(row, path))

@@ -30,6 +30,7 @@ from dissect_iqa.models.weights import (
     twins,
     weights_provenance,
 )
+from dissect_iqa.models.weights_file import tensors_sha256
 from dissect_iqa.models.weights_lock import read_pins
 from dissect_iqa.provenance import canonical_json, fingerprint
 
@@ -144,8 +145,8 @@ def test_file_of_the_stage(server, place):
     assert facts["spec"] == SPEC
     assert facts["source"] == f"{server.base}/a.pth"
     assert facts["source_sha256"] == sum_of(data)
-    network = load_network(row, place.target(row))
-    assert network.weights_sha256 == sum_of(place.target(row).read_bytes())
+    network, found = load_network(row, place.target(row)), load_file(place.target(row))
+    assert network.weights_sha256 == facts["sha256"] == tensors_sha256(found)
     with pytest.raises(UserError, match="made with other settings"):
         weights_provenance(place.target(row), expect=canonical_json({"version": 2}))
 

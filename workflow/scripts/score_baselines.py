@@ -13,14 +13,14 @@ with job(snakemake.log[0]):
 
     study = Study.from_values(snakemake.config)
     dataset = snakemake.wildcards.dataset
-    trunk = next(iter(snakemake.input.trunk), None)
+    metric = snakemake.wildcards.metric
+    trunk, model = next(iter(snakemake.input.trunk), None), study.trunk(metric)
     with claim_device(study.config.extraction.device if trunk else "cpu") as device:
         table = score_baseline(
-            snakemake.wildcards.metric,
-            read_dataset(
-                Path(snakemake.input.pairs).parent, study.spec("fetch_dataset", dataset)
-            ),
+            metric,
+            read_dataset(Path(snakemake.input.pairs).parent, study.spec("fetch_dataset", dataset)),
             trunk=trunk,
+            trunk_spec=study.spec("fetch_weights", name=model) if model else None,
             device=str(device),
             processes=snakemake.threads if device.type == "cpu" else 1,
         )

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from torchmetrics.functional.image import dists as _dists
 from torchmetrics.functional.image import lpips as _lpips
@@ -24,30 +22,31 @@ from torchvision.transforms.functional import resize
 
 from dissect_iqa.baselines.names import check_baseline
 from dissect_iqa.errors import UserError
+from dissect_iqa.models.weights_file import read_weights
 
 _NETS = {"lpips_alex": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}
 #: Short side, in pixels, at which DISTS was published.
 _DISTS_SIDE = 256
 
 
-def load_trunk(architecture: str, path: Path | str) -> nn.Sequential:
+def load_trunk(architecture: str, path: Path | str, expect: str | None = None) -> nn.Sequential:
     """Build the convolutional part of a torchvision network from a safetensors file.
 
     Parameters
     ----------
     architecture : {"alexnet", "vgg16", "squeezenet1_1"}
     path : path
-        torchvision's state dict; the classifier may be there or not.
+        What `fetch_weights` made of torchvision's; the classifier may be there or not.
+    expect : str, optional
+        The spec that it must have been made from.
 
     Raises
     ------
     UserError
-        If the file is missing or damaged, or doesn't fit; lists the parameters.
+        If the file is missing, damaged or made from another spec, or doesn't fit; lists the
+        parameters.
     """
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: weights of {architecture} can't be read ({error})") from error
+    state = read_weights(path, expect).state
     with torch.device("meta"):  # no time spent on, and no random numbers drawn for, values
         features = getattr(models, architecture)(weights=None).features
     found = {key.removeprefix("features."): value for key, value in state.items() if _kept(key)}
@@ -111,7 +110,7 @@ def dists_network(trunk: nn.Sequential) -> nn.Module:
 
 
 def learned_metric(
-    name: str, trunk_path: Path | str, device: str = "cpu"
+    name: str, trunk_path: Path | str, device: str = "cpu", expect: str | None = None
 ) -> Callable[[np.ndarray, np.ndarray], float]:
     """Return LPIPS or DISTS as a function of two uint8 RGB pictures.
 
@@ -123,13 +122,15 @@ def learned_metric(
         Safetensors file of that trunk.
     device : str
         Where the network runs.
+    expect : str, optional
+        The spec that the trunk must have been made from.
 
     Returns
     -------
     callable
         ``metric(reference, distorted) -> float``; 0 for identical pictures.
     """
-    trunk = load_trunk(str(check_baseline(name).trunk), trunk_path)
+    trunk = load_trunk(str(check_baseline(name).trunk), trunk_path, expect)
     if name in _NETS:
         network, low = lpips_network(_NETS[name], trunk).to(device), -1.0
     else:

@@ -12,11 +12,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from dissect_iqa.baselines.names import check_baseline
+from dissect_iqa.datasets.intact import require_intact
 from dissect_iqa.datasets.pictures import decode_picture
 from dissect_iqa.distance_tables import Measured, distance_table
 from dissect_iqa.errors import UserError
 
 log = logging.getLogger(__name__)
+
+#: A metric's name, the path and the spec of its trunk, and the device.
+Settings = tuple[str, str | None, str | None, str]
 
 #: What a table says where the PSNR is larger, infinity included; pairs beyond it look the same.
 PSNR_CAP = 100.0
@@ -27,6 +31,7 @@ def score_baseline(
     dataset: Any,
     *,
     trunk: Path | str | None = None,
+    trunk_spec: str | None = None,
     device: str = "cpu",
     processes: int = 1,
 ) -> pd.DataFrame:
@@ -39,7 +44,9 @@ def score_baseline(
     dataset : Dataset
         What `dissect_iqa.datasets.tables.read_dataset` returned.
     trunk : path, optional
-        Safetensors file of the metric's trunk; needed by LPIPS and DISTS.
+        Weights file of the metric's trunk; needed by LPIPS and DISTS.
+    trunk_spec : str, optional
+        The spec that it must have been made from.
     device : str
         Where the networks of LPIPS and DISTS run.
     processes : int
@@ -54,7 +61,8 @@ def score_baseline(
     Raises
     ------
     UserError
-        If the metric is unknown or has no trunk file, or a picture is missing, doesn't decode,
+        If the metric is unknown or has no trunk file, or a picture is missing, isn't the
+        one that the data set was prepared with (all are listed before any is scored),
         differs from its reference in size, is too small for the metric, or has no finite value.
     """
     baseline = check_baseline(metric)
@@ -63,6 +71,7 @@ def score_baseline(
             f"{metric}: needs a weights file of torchvision's {baseline.trunk}; "
             "fetch it with the rule fetch_weights"
         )
+    require_intact(dataset)
     pairs = dataset.pairs
     values = np.full(len(pairs), np.nan)
     rows, tasks = [], []
@@ -70,7 +79,7 @@ def score_baseline(
         rows.append(indices)
         distorted = [dataset.path(name) for name in pairs["distorted_file"].iloc[indices]]
         tasks.append((dataset.path(file), distorted))
-    settings = (metric, None if trunk is None else str(trunk), device)
+    settings = (metric, None if trunk is None else str(trunk), trunk_spec, device)
     with tqdm(total=len(pairs), desc=metric, unit="pair", disable=None) as bar:
         if processes == 1:
             for indices, task in zip(rows, tasks, strict=True):
@@ -94,16 +103,12 @@ def _by_reference(pairs: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
         yield str(file), np.flatnonzero(codes == code)
 
 
-def _score_all(
-    settings: tuple[str, str | None, str], reference: Path, files: list[Path]
-) -> list[float]:
+def _score_all(settings: Settings, reference: Path, files: list[Path]) -> list[float]:
     """Score one reference's pairs in a worker process, whose threads joblib limits."""
     return list(_score(settings, reference, files))
 
 
-def _score(
-    settings: tuple[str, str | None, str], reference: Path, files: list[Path]
-) -> Iterator[float]:
+def _score(settings: Settings, reference: Path, files: list[Path]) -> Iterator[float]:
     """Yield the value of each distorted picture; the reference is decoded once."""
     metric = _metric(*settings)
     name = settings[0]
@@ -137,12 +142,14 @@ def _finite(value: float, name: str, reference: Path, file: Path) -> float:
 
 
 @lru_cache(maxsize=1)
-def _metric(name: str, trunk: str | None, device: str) -> Callable[[np.ndarray, np.ndarray], float]:
+def _metric(
+    name: str, trunk: str | None, spec: str | None, device: str
+) -> Callable[[np.ndarray, np.ndarray], float]:
     """Return the metric's function, built once a process; torch is loaded only if it's needed."""
     if check_baseline(name).trunk:
         from dissect_iqa.baselines.learned import learned_metric
 
-        return learned_metric(name, str(trunk), device)
+        return learned_metric(name, str(trunk), device, spec)
     from dissect_iqa.baselines.classic import CLASSIC
 
     return CLASSIC[name]

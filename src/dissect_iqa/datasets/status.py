@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from dissect_iqa.datasets.base import DatasetKind
 from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.intact import changes
 from dissect_iqa.datasets.obtain import PICTURES
-from dissect_iqa.datasets.pictures import hash_files
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.tables import read_dataset
 from dissect_iqa.errors import UserError
@@ -103,17 +102,7 @@ def verify_dataset(folder: Path | str, workers: int | None = None) -> list[str]:
     UserError
         If the tables themselves are missing or damaged.
     """
-    dataset = read_dataset(folder)
-    images = dataset.images
-    problems = []
-    hashes = hash_files([dataset.path(file) for file in images["file"]], workers)
-    bar = tqdm(hashes, total=len(images), desc="verifying", unit="picture", disable=None)
-    for file, recorded, found in zip(images["file"], images["sha256"], bar, strict=True):
-        if isinstance(found, OSError):
-            problems.append(f"{file}: can't be read ({found.strerror})")
-        elif found != recorded:
-            problems.append(f"{file}: has changed (sha256 {found[:12]}, recorded {recorded[:12]})")
-    return problems
+    return list(changes(read_dataset(folder), workers, progress=True))
 
 
 def kinds_table() -> pd.DataFrame:

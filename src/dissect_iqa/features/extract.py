@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from dissect_iqa.datasets.intact import require_intact
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.device import PRECISIONS, arithmetic, claim_device, describe
 from dissect_iqa.features.engine import Engine
@@ -30,7 +31,7 @@ from dissect_iqa.features.inputs import input_size
 from dissect_iqa.features.journal import Journal
 from dissect_iqa.features.layout import cache_bytes
 from dissect_iqa.features.memory import kept_memory
-from dissect_iqa.features.pictures import Loader, PictureSet, check_pictures
+from dissect_iqa.features.pictures import Loader, PictureSet
 from dissect_iqa.features.plan import Plan, make_plan
 from dissect_iqa.features.runner import Runner
 from dissect_iqa.features.store import IDENTITY, give, take
@@ -102,7 +103,7 @@ def extract_features(
         stack.enter_context(orderly_end())
         if place.type == "cpu":
             stack.enter_context(kept_memory())
-        check_pictures(dataset)
+        require_intact(dataset)
         images = dataset.images[["file", "role", "sha256", "height", "width"]]
         plan = make_plan(dataset.pairs, _seen_sizes(images, network), batch_size)
         facts = _facts(network, images, plan, spec)

@@ -1,4 +1,4 @@
-"""Read a data set's pictures: check all of them first, then decode ahead of the network."""
+"""Read a data set's pictures ahead of the network."""
 
 import os
 from collections import deque
@@ -10,10 +10,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.datasets.pictures import available_cpus, decode_picture, hash_files
+from dissect_iqa.datasets.pictures import decode_picture
 from dissect_iqa.errors import UserError
-
-_NAMED_AT_MOST = 100
 
 
 class PictureSet(Protocol):
@@ -26,44 +24,6 @@ class PictureSet(Protocol):
     def path(self, file: str) -> Path:
         """Return where a picture is."""
         ...
-
-
-def check_pictures(dataset: PictureSet) -> None:
-    """Check that every picture is, byte for byte, the one that the data set was prepared with.
-
-    Each was decoded then, so it decodes now; hashing costs a fraction of decoding.
-
-    Raises
-    ------
-    UserError
-        Listing every picture that is missing, can't be read or has changed.
-    """
-    files = dataset.images["file"].tolist()
-    paths = [dataset.path(file) for file in files]
-    problems = []
-    hashes = hash_files(paths, available_cpus())
-    for file, path, wanted, found in zip(
-        files, paths, dataset.images["sha256"], hashes, strict=True
-    ):
-        if isinstance(found, OSError):
-            problems.append(f"{file}: {found.strerror or found}")
-        elif found != wanted:
-            problems.append(f"{file}: {_what_changed(path)}")
-    if problems:
-        shown = "\n".join(f"  {line}" for line in problems[:_NAMED_AT_MOST])
-        rest = len(problems) - _NAMED_AT_MOST
-        raise UserError(
-            f"{dataset.root}: {len(problems)} picture(s) can't be used; fetch the data set "
-            f"again:\n{shown}" + (f"\n  ... and {rest} more" if rest > 0 else "")
-        )
-
-
-def _what_changed(path: Path) -> str:
-    try:
-        decode_picture(path.read_bytes())
-    except Exception as error:  # decoders fail in many ways, and each means the same here
-        return f"damaged, doesn't decode ({error or type(error).__name__})"
-    return "isn't the picture that the data set was prepared with (its sha256 differs)"
 
 
 def load(path: Path, size: tuple[int, int]) -> np.ndarray:

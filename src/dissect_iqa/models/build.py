@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from dissect_iqa.errors import UserError
@@ -21,7 +19,7 @@ from dissect_iqa.models.inputs import input_policy, timm_name
 from dissect_iqa.models.layers import resolve_layers
 from dissect_iqa.models.network import Network
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.provenance import sha256_file
+from dissect_iqa.models.weights_file import read_weights
 from dissect_iqa.validation import suggest
 
 
@@ -74,7 +72,7 @@ def skeleton(row: ModelRow) -> nn.Module:
         return build(row)
 
 
-def load_network(row: ModelRow, weights_path: Path | str) -> Network:
+def load_network(row: ModelRow, weights_path: Path | str, expect: str | None = None) -> Network:
     """Build a network, load its weights, and name its layers.
 
     Parameters
@@ -83,29 +81,28 @@ def load_network(row: ModelRow, weights_path: Path | str) -> Network:
         The configuration.
     weights_path : path
         What `fetch_weights` made: a safetensors file that fits the architecture exactly.
+    expect : str, optional
+        The spec that the weights must have been made from.
 
     Raises
     ------
     UserError
-        If a key is missing or left over, a shape differs, a value isn't finite, the file is
-        damaged, or a layer can't be read.
+        If the file is damaged or made from another spec, a key is missing or left over, a shape
+        differs, a value isn't finite, or a layer can't be read.
     """
     module = build(row)
     try:
-        state = load_file(weights_path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{row.id}: weights file {weights_path} can't be read ({error}). "
-            "Delete it and run again."
-        ) from error
-    load_strictly(row, module, state)
+        weights = read_weights(weights_path, expect)
+    except UserError as error:
+        raise UserError(f"{row.id}: {error}") from error
+    load_strictly(row, module, weights.state)
     policy = input_policy(row, module)
     return Network(
         id=row.id,
         module=module,
         layers=resolve_layers(module, row, policy),
         input=policy,
-        weights_sha256=sha256_file(weights_path),
+        weights_sha256=weights.sha256,
     )
 
 

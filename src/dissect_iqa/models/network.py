@@ -81,7 +81,7 @@ class Network:
     input : InputPolicy
         Part of the spec: it changes numbers.
     weights_sha256 : str
-        Of the safetensors file that was loaded.
+        Of all tensors: names, dtypes, shapes and bytes; see `weights_file.tensors_sha256`.
     """
 
     id: str

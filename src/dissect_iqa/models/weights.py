@@ -1,16 +1,9 @@
 """The stage fetch_weights: every source becomes one safetensors file that fits exactly."""
 
-import hashlib
-import json
 import logging
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from dissect_iqa.errors import UserError
@@ -20,12 +13,11 @@ from dissect_iqa.models.inputs import timm_name
 from dissect_iqa.models.reading import read_checkpoint
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.sources import SourceFile, obtain_source
+from dissect_iqa.models.weights_file import weights_provenance, write_weights
 from dissect_iqa.models.weights_lock import LOCK_TABLE
-from dissect_iqa.provenance import atomic_path, canonical_json, fingerprint
+from dissect_iqa.provenance import fingerprint
 
 log = logging.getLogger(__name__)
-
-_KEY = "dissect_iqa"
 
 
 def fetch_weights(
@@ -75,7 +67,8 @@ def fetch_weights(
         "source": source.source if source else row.weights,
         "source_sha256": source.sha256 if source else None,
     }
-    _write(row, module, target, facts)
+    load_strictly(row, build(row), module.state_dict())  # what every later load will do
+    write_weights(module.state_dict(), target, facts)
     for twin in twins(target, target.parent.glob("*.safetensors")):
         if weights_provenance(twin)["source"] != facts["source"]:
             log.warning(
@@ -135,70 +128,6 @@ def _load_through_timm(row: ModelRow, source: SourceFile) -> nn.Module:
         }
     load_into(row, module, state)
     return module
-
-
-def _write(row: ModelRow, module: nn.Module, target: Path, facts: dict[str, Any]) -> None:
-    """Write a module's state dict with its provenance, and read it back strictly."""
-    # Tied parameters share memory, which safetensors refuses: each gets its own copy.
-    state = {key: value.detach().clone().contiguous() for key, value in module.state_dict().items()}
-    facts = {**facts, "tensors": _digests(state)}
-    with atomic_path(target) as temporary:
-        # One entry only: the order of several would differ from run to run.
-        save_file(state, temporary, metadata={_KEY: canonical_json(facts)})
-        # safetensors shuts everybody else out; colleagues on a shared disk are to read it.
-        temporary.chmod(0o666 & ~_umask())
-        load_strictly(row, build(row), load_file(temporary))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _digests(state: Mapping[str, torch.Tensor]) -> list[str]:
-    """Return short sums of all kernels and matrices, whatever they are called."""
-    return sorted(
-        hashlib.sha256(value.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()[:16]
-        for value in state.values()
-        if value.ndim >= 2 and value.is_floating_point()
-    )
-
-
-def weights_provenance(path: Path | str, expect: str | None = None) -> dict[str, Any]:
-    """Return what `fetch_weights` noted in a file.
-
-    Parameters
-    ----------
-    path : path
-        The safetensors file.
-    expect : str, optional
-        The spec it must have been made from.
-
-    Returns
-    -------
-    dict
-        ``model``, ``spec``, ``fingerprint``, ``source``, ``source_sha256`` (None for a seed) and
-        ``tensors`` (short sums of all kernels and matrices).
-
-    Raises
-    ------
-    UserError
-        If the file is damaged, not one of ours, or made from another spec.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})[_KEY])
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"{path}: not a whole weights file of this pipeline ({error}). Delete it and run again"
-        ) from error
-    if expect is not None and facts["fingerprint"] != fingerprint(expect):
-        raise UserError(
-            f"{path}: made with other settings (fingerprint {facts['fingerprint'][:12]}, wanted "
-            f"{fingerprint(expect)[:12]}). Delete it and run again"
-        )
-    return facts
 
 
 def twins(path: Path, others: Iterable[Path]) -> list[Path]:
