@@ -102,7 +102,10 @@ def test_tab_separated_and_same_stem_in_two_folders(mine):
             [HEADER, "one.png,1a.png,4", "one.png,1b.png,good"],
             r"line 3: found 'good', expected a n",
         ),
-        ([HEADER, "one.png,1a.png,"], r"line 2: found '', expected a number in column 'score'"),
+        (
+            [HEADER, "one.png,1a.png,"],
+            r"line 2: found '', expected a number such as 3\.5 in column 'score'",
+        ),
         ([HEADER, "one.png,1a.png,nan"], "line 2: found 'nan'"),
         ([HEADER, "one.png,1a.png,4,5"], r"line 2: found 'one\.png,1a\.png,4,5', expected 3 cells"),
         ([HEADER, "one.png,1x.png,4"], r"1 picture\(s\) named in the table.*\n  1x\.png"),
@@ -123,7 +126,7 @@ def test_bad_optional_columns(mine):
     for option, value, expected in (
         ("level", "1.5", "a whole number"),
         ("score_se", "-1", "0 or more"),
-        ("raters", "many", "a number"),
+        ("raters", "many", "a number such as 3.5"),
     ):
         with pytest.raises(UserError, match=f"{expected} in column 'extra'"):
             prepare(mine, head, f"one.png,1a.png,4,{value}", **{option: "extra"})
@@ -212,7 +215,7 @@ def test_errors_of_the_table(tmp_path, text, message):
 
 
 def test_table_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="can't be read"):
+    with pytest.raises(UserError, match="there is no such table of data sets"):
         read_datasets(tmp_path / "none.yaml")
 
 

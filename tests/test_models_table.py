@@ -75,7 +75,7 @@ def test_a_repeated_id_names_both_lines(tmp_path):
 def test_headers_are_checked(tmp_path):
     assert "did you mean 'weights'" in complaint(tmp_path, HEADER.replace("weights", "weigths"))
     assert "'builder' is missing" in complaint(tmp_path, HEADER.replace("\tbuilder", ""))
-    assert "appears twice" in complaint(tmp_path, HEADER + "\tid")
+    assert "have the same name" in complaint(tmp_path, HEADER + "\tid")
     assert "found 9 cells" in complaint(tmp_path, HEADER, GOOD + "\tmore")
     assert "header line" in complaint(tmp_path, "")
     with pytest.raises(UserError, match="no such model table"):

@@ -1,10 +1,9 @@
 """The configuration of a study: one typed truth for the YAML file, its errors and its manual."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
@@ -12,13 +11,11 @@ from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.readout_settings import ReadoutSettings
-from dissect_iqa.validation import explain, find_in_yaml, known_names
+from dissect_iqa.validation import Origin, Settings, explain, known_names
 
 
-class ExtractionSettings(BaseModel):
+class ExtractionSettings(Settings):
     """How features are extracted; only `precision` and `keep_raw` can change a result."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: str = Field(
         "auto",
@@ -27,7 +24,7 @@ class ExtractionSettings(BaseModel):
         "CUDA device is an error; 'cpu'.",
     )
     batch_size: int = Field(
-        16, ge=1, description="Largest batch; halved by itself when memory runs out."
+        16, ge=1, le=100_000, description="Largest batch; halved by itself when memory runs out."
     )
     precision: Literal["float32", "tf32", "float16", "bfloat16"] = Field(
         "float32", description="float32 is the reference; the others are faster on some GPUs."
@@ -42,10 +39,8 @@ class ExtractionSettings(BaseModel):
     )
 
 
-class Config(BaseModel):
+class Config(Settings):
     """A whole study. Every field has a default except what is studied."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: tuple[str, ...] = Field(
         min_length=1,
@@ -87,15 +82,15 @@ class Config(BaseModel):
         return known_names(names, tuple(BASELINES))
 
 
-def parse_config(values: dict[str, Any], files: Sequence[Path | str] = ()) -> Config:
+def parse_config(values: dict[str, Any], origin: Origin | None = None) -> Config:
     """Validate a configuration.
 
     Parameters
     ----------
     values : dict
         What the YAML files and the command line gave.
-    files : sequence of path
-        The YAML files, first the one that wins; only to tell the line of an error.
+    origin : Origin, optional
+        Where they come from; only to tell the place of an error.
 
     Raises
     ------
@@ -105,6 +100,4 @@ def parse_config(values: dict[str, Any], files: Sequence[Path | str] = ()) -> Co
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UserError(
-            explain(error, Config, lambda location: find_in_yaml(files, location))
-        ) from error
+        raise UserError(explain(error, Config, (origin or Origin()).place)) from error

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from snakemake.utils import update_config
-
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.strict_yaml import read_yaml
 
 DEFAULT = Path("config/config.yaml")
 
@@ -32,25 +30,40 @@ def config_values(files: Sequence[Path | str] = ()) -> tuple[dict[str, Any], lis
     UserError
         If a file is missing or isn't a YAML mapping.
     """
+    from snakemake.utils import update_config
+
     chosen = [Path(file) for file in files]
     if DEFAULT not in chosen and (DEFAULT.is_file() or not chosen):
         chosen.insert(0, DEFAULT)
+    check_files(chosen)
     values: dict[str, Any] = {}
     for file in chosen:
         update_config(values, _read(file))
     return values, chosen[::-1]
 
 
+def check_files(files: Sequence[Path | str]) -> None:
+    """Check that configuration files are YAML, every key once and every number meant as one.
+
+    Raises
+    ------
+    UserError
+        Naming all files and lines where they are not.
+    """
+    problems = Problems()
+    for file in files:
+        with problems.caught():
+            _read(Path(file))
+    problems.raise_all()
+
+
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
+    if not file.exists():
         raise UserError(
-            f"{file}: can't be read ({error.strerror}); run this in the study's folder, or name "
+            f"{file}: there is no such configuration; run this in the study's folder, or name "
             "another file with --configfile"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: not valid YAML ({error}); correct it") from error
+        )
+    content = read_yaml(file, "configuration")
     if not isinstance(content, dict):
         raise UserError(f"{file}: must be a mapping from options to values")
     return content

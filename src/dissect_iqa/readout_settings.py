@@ -2,9 +2,9 @@
 
 from itertools import product
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from dissect_iqa.validation import known_names
+from dissect_iqa.validation import Settings, known_names
 
 METHODS = ("nnls", "ridge")
 STATISTICS = ("mse", "unit_mse", "mean_std")
@@ -12,10 +12,8 @@ STATISTICS = ("mse", "unit_mse", "mean_std")
 READOUT_NAMES = tuple(f"{method}_{name}" for method, name in product(METHODS, STATISTICS))
 
 
-class ReadoutSettings(BaseModel):
+class ReadoutSettings(Settings):
     """Channel weights fitted to the scores, from cached features and without a GPU."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: tuple[str, ...] = Field(
         (),

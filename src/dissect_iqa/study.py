@@ -6,7 +6,7 @@ upstream therefore changes every fingerprint downstream, and nothing else does.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.config import Config, parse_config
+from dissect_iqa.config_files import check_files
 from dissect_iqa.correlation.contests import MOST, contests, everyone
 from dissect_iqa.datasets.registry import DatasetEntry, read_datasets
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.models.comparisons import read_comparisons
 from dissect_iqa.models.table import ModelRow, read_models, select
 from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
+from dissect_iqa.validation import Origin, suggest
 
 #: Raise a stage's number when its code changes what it computes; never for cosmetics.
 STAGE_VERSIONS = {
@@ -47,6 +49,8 @@ class Study:
     ----------
     config : Config
         What `parse_config` returned.
+    origin : Origin, optional
+        Where its values come from; only to name the place of an error.
 
     Attributes
     ----------
@@ -61,24 +65,93 @@ class Study:
         If a table is malformed or a name is not in it.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, origin: Origin | None = None):
         self.config = config
-        self._table = read_models(config.models_table)
-        rows = select(self._table, config.models)
-        self.models: dict[str, ModelRow] = {row.id: row for row in rows}
-        self.datasets: dict[str, DatasetEntry] = _select_datasets(config)
-        clash = set(self.models) & set(config.baselines)
-        if clash:
-            raise UserError(
-                f"{config.models_table}: model id {sorted(clash)[0]!r} is also the name of a "
-                "baseline metric; rename the model"
-            )
+        self._origin = origin or Origin()
+        self._table: dict[str, ModelRow] = {}
+        self.models: dict[str, ModelRow] = {}
+        self.datasets: dict[str, DatasetEntry] = {}
+        problems = Problems()
+        with problems.caught():
+            self._table = read_models(config.models_table)
+            self.models = self._select_models()
+            self._check_models()
+        with problems.caught():
+            self.datasets = self._select_datasets()
+        if self._table:
+            with problems.caught():
+                self.comparisons  # noqa: B018  read now, so that its faults are found now
+        problems.raise_all()
         self.spec = lru_cache(maxsize=None)(self._spec)
 
     @classmethod
-    def from_values(cls, values: dict[str, Any], files: Sequence[Path | str] = ()) -> "Study":
-        """Build a study from plain values; see `parse_config`."""
-        return cls(parse_config(values, files))
+    def from_values(
+        cls,
+        values: dict[str, Any],
+        files: Sequence[Path | str] = (),
+        command_line: Mapping[str, Any] | None = None,
+    ) -> "Study":
+        """Build a study from plain values.
+
+        Parameters
+        ----------
+        values : dict
+            What the YAML files and the command line gave.
+        files : sequence of path
+            The YAML files, first the one that wins; read again, because whoever read them before
+            let the last of two equal keys win.
+        command_line : mapping, optional
+            What was given with ``--config``.
+
+        Raises
+        ------
+        UserError
+            Naming file, line, option, what was found and what is allowed.
+        """
+        check_files(files)
+        origin = Origin(tuple(files), command_line or {})
+        return cls(parse_config(values, origin), origin)
+
+    def _select_models(self) -> dict[str, ModelRow]:
+        try:
+            return {row.id: row for row in select(self._table, self.config.models)}
+        except UserError:
+            problems = Problems()
+        for number, pattern in enumerate(self.config.models):
+            try:
+                select(self._table, [pattern])
+            except UserError as error:
+                problems.add(f"{self._origin.place(('models', number))}: {error}")
+        problems.raise_all()
+        raise AssertionError("patterns that fail together fail alone")
+
+    def _check_models(self) -> None:
+        """Check that models and baselines go together."""
+        problems = Problems()
+        for name in sorted(set(self.models) & set(self.config.baselines)):
+            problems.add(
+                f"{self.config.models_table}: model id {name!r} is also the name of a baseline "
+                "metric; rename the model"
+            )
+        for number, metric in enumerate(self.config.baselines):
+            try:
+                self.trunk(metric)
+            except UserError as error:
+                problems.add(f"{self._origin.place(('baselines', number))}: {error}")
+        problems.raise_all()
+
+    def _select_datasets(self) -> dict[str, DatasetEntry]:
+        table = read_datasets(self.config.datasets_table)
+        problems = Problems()
+        for number, name in enumerate(self.config.datasets):
+            if name not in table:
+                problems.add(
+                    f"{self._origin.place(('datasets', number))}: datasets: {name!r} is not in "
+                    f"{self.config.datasets_table}{suggest(name, tuple(table))}; it has: "
+                    f"{', '.join(table)}"
+                )
+        problems.raise_all()
+        return {name: table[name] for name in self.config.datasets}
 
     def _spec(self, stage: str, dataset: str = "", name: str = "") -> str:
         """Return the canonical JSON spec of one stage for one data set and model or metric."""
@@ -94,8 +167,36 @@ class Study:
         return [*self.models, *self.config.baselines]
 
     def row(self, model: str) -> ModelRow:
-        """Return a selected model, or the model table's row of a learned baseline's trunk."""
-        return self.models.get(model) or self._table[model]
+        """Return a selected model, or the model table's row of a learned baseline's trunk.
+
+        Raises
+        ------
+        UserError
+            If there is none of that id.
+        """
+        row = self.models.get(model) or self._table.get(model)
+        if row is None:
+            known = tuple(self._table)
+            raise UserError(
+                f"no model {model!r} in {self.config.models_table}{suggest(model, known)}"
+            )
+        return row
+
+    def dataset(self, name: str) -> DatasetEntry:
+        """Return a selected data set.
+
+        Raises
+        ------
+        UserError
+            If the study has none of that name.
+        """
+        if name not in self.datasets:
+            known = tuple(self.datasets)
+            raise UserError(
+                f"the study has no data set {name!r}{suggest(name, known)}; it has: "
+                f"{', '.join(known)}"
+            )
+        return self.datasets[name]
 
     def trunk(self, metric: str) -> str | None:
         """Return the id of the model whose weights a learned baseline runs on, if it is one.
@@ -164,7 +265,7 @@ class Study:
         return (
             bool(self.config.readouts.names)
             and name in self.models
-            and not self.datasets[dataset].triplets
+            and not self.dataset(dataset).triplets
         )
 
     def readout_sources(self, dataset: str) -> list[str]:
@@ -197,7 +298,7 @@ class Study:
         ]
 
     def _fetch_dataset(self, dataset: str, _: str) -> dict[str, Any]:
-        entry = self.datasets[dataset].spec()
+        entry = self.dataset(dataset).spec()
         if "csv_sha256" in entry and entry["csv_sha256"] is None:
             entry["csv_sha256"] = _prepared_scores(dataset)
         return {"dataset": dataset, "entry": entry}
@@ -210,7 +311,7 @@ class Study:
         extraction = self.config.extraction
         return {
             "dataset": self.fingerprint("fetch_dataset", dataset),
-            "model": self.models[model].spec(),
+            "model": self.row(model).spec(),
             "weights": self.fingerprint("fetch_weights", name=model),
             "precision": extraction.precision,
             "keep_raw": sorted(extraction.keep_raw),
@@ -308,14 +409,3 @@ def _prepared_scores(dataset: str) -> str | None:
     if not path.is_file():
         return None
     return json.loads(table_provenance(path)["spec"])["entry"].get("csv_sha256")
-
-
-def _select_datasets(config: Config) -> dict[str, DatasetEntry]:
-    table = read_datasets(config.datasets_table)
-    unknown = [name for name in config.datasets if name not in table]
-    if unknown:
-        raise UserError(
-            f"datasets: {unknown[0]!r} is not in {config.datasets_table}; "
-            f"it has: {', '.join(table)}"
-        )
-    return {name: table[name] for name in config.datasets}

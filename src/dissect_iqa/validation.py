@@ -1,22 +1,62 @@
-"""Turn a Pydantic error into one sentence: the place, what was found and what is allowed."""
+"""What people write is checked here: one sentence a problem, with its place and what is allowed."""
 
 import difflib
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.delimited import to_number
+from dissect_iqa.errors import LISTED, UserError
+from dissect_iqa.text_files import read_text
 
 Location = tuple[str | int, ...]
+
+#: Shows what was found; a value that refers to itself many times would fill the memory.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist = 2, 6, 6
+_SHORT.maxstring = _SHORT.maxother = 120
+
+
+class Settings(BaseModel):
+    """Options as people write them: unknown ones are refused, and a number is a number.
+
+    Pydantic takes `true` for 1 and ``1_0`` for 10. Here a number is written as every program
+    writes it, possibly as text, which is what the command line gives for what stands in braces.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)} & {int, float}
+        if not kinds or value is None or get_origin(annotation) in (tuple, dict):
+            return value
+        if isinstance(value, str):
+            number = to_number(value)
+        else:
+            number = None if isinstance(value, bool) else value
+        if number is None or number != number or abs(number) == float("inf"):
+            raise ValueError(f"a {'whole ' * (kinds == {int})}number is needed")
+        return number
 
 
 def suggest(word: str, allowed: Sequence[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the closest allowed word, or an empty string."""
-    close = difflib.get_close_matches(str(word), [str(item) for item in allowed], n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    # Later ones win: of words that differ by case only, the one that is written alike
+    known = {str(item).lower(): str(item) for item in allowed}
+    known |= {str(item): str(item) for item in allowed}
+    for text in (str(word), str(word).lower()):
+        close = difflib.get_close_matches(text, known, n=1)
+        if close:
+            return f" (did you mean {known[close[0]]!r}?)"
+    return ""
 
 
 def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:
@@ -25,7 +65,7 @@ def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None
     Raises
     ------
     UserError
-        Naming the unknown one, the closest allowed one, and all of them.
+        Naming the unknown ones, the closest allowed ones, and all of them.
     """
     try:
         known_names(tuple(dict.fromkeys(names)), allowed)
@@ -39,15 +79,16 @@ def known_names(names: tuple[str, ...], allowed: Sequence[str]) -> tuple[str, ..
     Raises
     ------
     ValueError
-        Naming the first that is wrong, and the allowed ones.
+        Naming those that are wrong, and the allowed ones.
     """
-    for name in names:
-        if name not in allowed:
-            raise ValueError(
-                f"unknown name {name!r}{suggest(name, allowed)}; allowed: {', '.join(allowed)}"
-            )
-    if len(set(names)) < len(names):
-        raise ValueError("a name appears twice")
+    unknown = [name for name in dict.fromkeys(names) if name not in allowed]
+    if unknown:
+        found = ", ".join(f"{name!r}{suggest(name, allowed)}" for name in unknown)
+        many = "unknown names" if len(unknown) > 1 else "unknown name"
+        raise ValueError(f"{many} {found}; allowed: {', '.join(allowed)}")
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"name {twice[0]!r} appears twice")
     return names
 
 
@@ -65,7 +106,7 @@ def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
 def explain(
     error: ValidationError, model: type[BaseModel], where: Callable[[Location], str]
 ) -> str:
-    """Describe every problem of a Pydantic validation, one line each.
+    """Describe the problems of a Pydantic validation, one line each; of many the first 20.
 
     Parameters
     ----------
@@ -89,11 +130,47 @@ def explain(
             )
         elif problem["type"] == "missing":
             text = f"{name!r} is missing"
+        elif not location:
+            text = problem["msg"].removeprefix("Value error, ")
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            text = f"{name!r}: found {problem['input']!r}; {message[0].lower()}{message[1:]}"
+            found = _SHORT.repr(problem["input"])
+            text = f"{name!r}: found {found}; {message[0].lower()}{message[1:]}"
+            if problem["type"] == "literal_error":
+                words = problem["ctx"]["expected"].split("'")[1::2]
+                text += suggest(str(problem["input"]), words)
         lines.append(f"{where(location)}: {text}")
+    if len(lines) > LISTED:
+        lines[LISTED:] = [f"... and {len(lines) - LISTED} more problems like these"]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a configuration's values come from, to name the place of an error.
+
+    Attributes
+    ----------
+    files : tuple of path
+        The YAML files, first the one that wins.
+    command_line : mapping
+        What was given with ``--config``; it wins over the files.
+    """
+
+    files: tuple[Path | str, ...] = ()
+    command_line: Mapping[str, Any] = field(default_factory=dict)
+
+    def place(self, location: Location) -> str:
+        """Return ``file, line N`` of a key, or that it was given on the command line."""
+        value: Any = self.command_line
+        for depth, part in enumerate(location):
+            if isinstance(value, Mapping) and part in value:
+                value = value[part]
+            elif depth and not isinstance(value, Mapping):
+                break  # an item of a list, or a part of a value of the wrong kind
+            else:
+                return find_in_yaml(self.files, location)
+        return "command line (--config)" if location else find_in_yaml(self.files, location)
 
 
 def find_in_yaml(files: Sequence[Path | str], location: Location) -> str:
@@ -103,7 +180,10 @@ def find_in_yaml(files: Sequence[Path | str], location: Location) -> str:
     """
     for depth in range(len(location), 0, -1):
         for file in files:
-            node: Any = yaml.compose(Path(file).read_text())
+            try:
+                node: Any = yaml.compose(read_text(file), yaml.SafeLoader)
+            except (UserError, yaml.YAMLError):
+                continue  # gone or changed meanwhile
             line = _line_of(node, location[:depth])
             if line is not None:
                 return f"{file}, line {line}"

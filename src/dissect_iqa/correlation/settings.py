@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dissect_iqa.validation import Settings
 
 
-class StatisticsSettings(BaseModel):
+class StatisticsSettings(Settings):
     """How agreement with people's opinions is computed, and how sure it is said to be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     draws: int = Field(
         1000,

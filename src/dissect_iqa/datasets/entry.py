@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dissect_iqa.provenance import sha256_file
-from dissect_iqa.validation import suggest
+from dissect_iqa.validation import Settings, suggest
 
 #: Raise it with any change of `demo.py` that alters a pixel or a score: studies then make it anew.
 DEMO_VERSION = 2
@@ -33,10 +33,8 @@ FOLDER_OPTIONS = (
 )
 
 
-class MirrorEntry(BaseModel):
+class MirrorEntry(Settings):
     """An address to take a data set's archive from, instead of the built-in ones."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = Field(pattern=r"^https?://", description="Address of one archive.")
     sha256: str | None = Field(
@@ -45,10 +43,8 @@ class MirrorEntry(BaseModel):
     size: int | None = Field(None, gt=0, description="Size in bytes.")
 
 
-class DatasetEntry(BaseModel):
+class DatasetEntry(Settings):
     """A data set of the study. `kind` alone is enough for those that can be downloaded."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str = Field(description="Which data set; 'folder' for pictures of your own.")
     folder: Path | None = Field(
@@ -110,19 +106,26 @@ class DatasetEntry(BaseModel):
                 f"unknown kind {self.kind!r}{suggest(self.kind, allowed)}; "
                 f"allowed: {', '.join(allowed)}"
             )
-        self._check_options(KINDS[self.kind].options if self.kind in KINDS else frozenset())
+        problems = self._unfit(KINDS[self.kind].options if self.kind in KINDS else frozenset())
         if self.kind in KINDS and self.split not in (None, *KINDS[self.kind].splits):
-            raise ValueError(
-                f"unknown split {self.split!r} of {self.kind}; "
-                f"allowed: {', '.join(KINDS[self.kind].splits)}"
+            splits = KINDS[self.kind].splits
+            problems.append(
+                f"unknown split {self.split!r} of {self.kind}{suggest(str(self.split), splits)}; "
+                f"allowed: {', '.join(splits) or 'none'}"
             )
         if self.kind == "folder":
-            for name in ("folder", "csv", "direction"):
-                if getattr(self, name) is None:
-                    raise ValueError(f"a data set of kind 'folder' needs the option {name!r}")
+            missing = [name for name in ("folder", "csv", "direction") if not getattr(self, name)]
+            problems += [
+                f"a data set of kind 'folder' needs the option {name!r}" for name in missing
+            ]
+            if self.reference.lower() == self.distorted.lower():
+                problems.append("'reference' and 'distorted' name the same column")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
-    def _check_options(self, options: frozenset[str]) -> None:
+    def _unfit(self, options: frozenset[str]) -> list[str]:
+        """Return what is wrong with the options that are set, given those that the kind has."""
         wrong = set(KIND_OPTIONS) - options
         if self.kind != "folder":
             wrong |= set(FOLDER_OPTIONS)
@@ -131,10 +134,10 @@ class DatasetEntry(BaseModel):
         if self.kind == "demo":
             wrong |= {"folder", "archive", "mirrors", "ignore"}
         unused = sorted(wrong & self.model_fields_set)
-        if unused:
-            raise ValueError(f"option {unused[0]!r} means nothing for kind {self.kind!r}")
-        if self.folder is not None and (self.archive or self.mirrors):
-            raise ValueError("'folder' excludes 'archive' and 'mirrors': give one of them")
+        problems = [f"option {name!r} means nothing for kind {self.kind!r}" for name in unused]
+        if self.folder is not None and (self.archive or self.mirrors) and not unused:
+            problems.append("'folder' excludes 'archive' and 'mirrors': give one of them")
+        return problems
 
     def spec(self) -> dict[str, Any]:
         """Return everything that can change the prepared tables, as plain data.

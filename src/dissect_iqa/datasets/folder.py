@@ -9,12 +9,19 @@ import pandas as pd
 
 from dissect_iqa.datasets.base import Index, Reading
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.text import bad_line, rows
-from dissect_iqa.errors import UserError
+from dissect_iqa.datasets.text import bad_line
+from dissect_iqa.delimited import SEPARATORS, Table, decimal_commas, read_delimited, to_number
+from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.validation import suggest
 
 _TRUE, _FALSE = {"1", "true", "yes"}, {"0", "false", "no", ""}
 #: More groups than this are no subsets but a measurement or a name.
 _MOST_GROUPS = 50
+#: Columns of file names, words and numbers; a column can have one of these roles only.
+_NUMBERS = ("score", "score_se", "raters", "level")
+_ROLES = ("reference", "distorted", "distortion", *_NUMBERS)
+#: No score and no level is larger, and larger ones would not be kept exactly.
+_LARGEST = 1e12
 
 
 def read_folder(index: Index, entry: DatasetEntry) -> Reading:
@@ -23,45 +30,69 @@ def read_folder(index: Index, entry: DatasetEntry) -> Reading:
     Columns that no option names become subsets: one of yes/no values (1, true, yes; 0, false,
     no, empty) becomes the subset of that name, one of words becomes a subset for each word.
 
+    Cells are separated by commas, semicolons or tabs, whichever gives the named columns; a
+    file that ends in .tsv is read with tabs. Decimal commas are read as such where they can't
+    mean anything else.
+
     Raises
     ------
     UserError
-        Naming file, line and column.
+        Naming file, line and column of all that is wrong.
     """
     path = entry.csv_path()
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}: no such table of scores ('csv' is relative to 'folder')")
-    named = {
-        role: name.lower()
-        for role in ("reference", "distorted", "score", "score_se", "raters", "distortion", "level")
-        if (name := getattr(entry, role)) is not None
-    }
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    table = list(rows(path, tuple(named.values()), delimiter))
-    records = []
-    for number, row in table:
-        record: dict[str, Any] = {
-            "reference_file": _file(index, row[named["reference"]]),
-            "distorted_file": _file(index, row[named["distorted"]]),
-            "distortion": row[named["distortion"]] if "distortion" in named else "unspecified",
-        }
-        for role in ("score", "score_se", "raters", "level"):
-            if role in named:
-                record[role] = _number(path, number, row[named[role]], named[role], role)
-        records.append(record)
-    frame = pd.DataFrame.from_records(records)
-    if frame.empty:
+    named = {role: name for role in _ROLES if (name := getattr(entry, role)) is not None}
+    tabs = ("\t",) if path.suffix.lower() == ".tsv" else SEPARATORS
+    table = read_delimited(path, "table of scores", tuple(named.values()), tabs)
+    if not table.rows:
         raise UserError(f"{path}: no rows below the header")
+    cells = {role: table.column(name) for role, name in named.items()}
+    commas = decimal_commas(cell for role in _NUMBERS for cell in cells.get(role, ()))
+    problems = Problems()
+    frame = pd.DataFrame(
+        {
+            "reference_file": [_file(index, name) for name in cells["reference"]],
+            "distorted_file": [_file(index, name) for name in cells["distorted"]],
+            "distortion": cells.get("distortion", "unspecified"),
+        }
+    )
+    numbers = [number for number, _ in table.rows]
+    for role in _NUMBERS:
+        if role not in cells:
+            continue
+        values = []
+        for number, text in zip(numbers, cells[role], strict=True):
+            with problems.caught():
+                text = text.replace(",", ".") if commas else text
+                values.append(_number(path, number, text, named[role], role))
+        if len(values) == len(frame):
+            frame[role] = values
     frame["reference"] = frame["reference_file"].map(reference_keys(frame["reference_file"]))
-    skip = {*named.values(), *(name.lower() for name in entry.ignore_columns)}
-    for column in table[0][1]:
-        if column not in skip:
-            for name, members in _subsets(column, [row[column] for _, row in table], path):
+    for column in _subset_columns(table, entry, named, problems):
+        with problems.caught():
+            for name, members in _subsets(column.lower(), table.column(column), path):
                 frame[name] = members
+    problems.raise_all()
     facts = {"notes": "scores and terms as stated by the user"}
     if entry.score_se:
         facts["score_se_from"] = f"column {entry.score_se!r}"
     return Reading(frame, facts)
+
+
+def _subset_columns(
+    table: Table, entry: DatasetEntry, named: dict[str, str], problems: Problems
+) -> list[str]:
+    """Return the columns that become subsets; note names under `ignore_columns` that are none."""
+    known = {name.lower() for name in table.columns}
+    for name in entry.ignore_columns:
+        if name.lower() not in known:
+            problems.add(
+                f"{table.path}, line {table.header_line}: no column {name!r}, which "
+                f"'ignore_columns' names{suggest(name, table.columns)}"
+            )
+    skip = {name.lower() for name in (*named.values(), *entry.ignore_columns)}
+    return [name for name in table.columns if name.lower() not in skip]
 
 
 def _file(index: Index, text: str) -> str:
@@ -74,16 +105,16 @@ def _file(index: Index, text: str) -> str:
 def _number(path: Any, number: int, text: str, column: str, role: str) -> float | None:
     if not text and role != "score":
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < float("inf"):
-        raise bad_line(path, number, text, f"a number in column {column!r}")
-    if role == "level" and value != int(value):
+    value = to_number(text)
+    if value is None:
+        hint = " (an empty cell, if there is none)" if role != "score" else ""
+        raise bad_line(path, number, text, f"a number such as 3.5 in column {column!r}{hint}")
+    if role in ("level", "raters") and not value.is_integer():
         raise bad_line(path, number, text, f"a whole number in column {column!r}")
     if role in ("score_se", "raters") and value < 0:
         raise bad_line(path, number, text, f"0 or more in column {column!r}")
+    if abs(value) > _LARGEST:
+        raise bad_line(path, number, text, f"at most {_LARGEST:g} in column {column!r}")
     return value
 
 
@@ -128,6 +159,11 @@ def _subsets(column: str, values: list[str], path: Any) -> list[tuple[str, list[
         raise UserError(
             f"{path}: column {column!r} has {len(words)} different values, too many for subsets "
             f"(at most {_MOST_GROUPS}); name it under 'ignore_columns' or give it a role"
+        )
+    if len(values) > 1 and len(words) == len(values):
+        raise UserError(
+            f"{path}: column {column!r} is different in every row, so it makes no subsets; name it "
+            "under 'ignore_columns' or give it a role"
         )
     return [
         (f"subset_{column}={word}", [value == word for value in values])

@@ -1,13 +1,14 @@
 """NIGHTS: triplets of mid-level similarity, with unanimous votes (Fu et al. 2023)."""
 
-import csv
 from pathlib import Path
 
 from dissect_iqa.datasets.base import Citation, DatasetKind, Index, Reading, RemoteFile, Source
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.text import bad_line, to_float
 from dissect_iqa.datasets.triplets import TripletTable
+from dissect_iqa.delimited import check_columns, records
 from dissect_iqa.errors import UserError
+from dissect_iqa.text_files import read_text
 
 #: Columns that the official loader reads by position.
 _VOTE, _REFERENCE, _LEFT, _RIGHT = 2, 4, 5, 6
@@ -67,19 +68,18 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
 
 def _rows(path: Path) -> list[tuple[int, list[str], dict[str, str]]]:
     """Return (line, cells, the named cells) of each row."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        header = [name.strip().lower() for name in next(reader, [])]
-        absent = [name for name in _NAMED if name not in header]
-        if absent:
-            raise UserError(f"{path}, line 1: no column {absent[0]!r}")
-        result = []
-        for cells in reader:
-            if len(cells) != len(header):
-                raise bad_line(path, reader.line_num, ",".join(cells), f"{len(header)} cells")
-            cells = [cell.strip() for cell in cells]
-            named = {name: cells[header.index(name)] for name in _NAMED}
-            result.append((reader.line_num, cells, named))
+    lines = records(path, read_text(path, "table of votes"), ",")
+    header = [name.strip().lower() for name in next(lines, (0, []))[1]]
+    absent = [name for name in _NAMED if name not in header]
+    if absent:
+        raise UserError(f"{path}, line 1: no column {absent[0]!r}")
+    check_columns(path, 1, header)
+    result = []
+    for number, cells in lines:
+        if len(cells) != len(header):
+            raise bad_line(path, number, ",".join(cells), f"{len(header)} cells")
+        cells = [cell.strip() for cell in cells]
+        result.append((number, cells, {name: cells[header.index(name)] for name in _NAMED}))
     return result
 
 

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from dissect_iqa.datasets.bapps import BAPPS
@@ -22,7 +21,8 @@ from dissect_iqa.datasets.pipal import PIPAL
 from dissect_iqa.datasets.tid2008 import TID2008
 from dissect_iqa.datasets.tid2013 import TID2013
 from dissect_iqa.datasets.vclfer import VCLFER
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.strict_yaml import read_yaml
 from dissect_iqa.validation import explain, find_in_yaml
 
 #: Every public data set by the name its `kind` has in the config.
@@ -68,28 +68,25 @@ def read_datasets(path: Path | str) -> dict[str, DatasetEntry]:
         Naming file, line, option, what was found and what is allowed.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: no valid YAML: {error}") from error
+    content = read_yaml(path, "table of data sets")
     if not isinstance(content, dict) or not content:
         raise UserError(f"{path}: must be a mapping from data set names to entries")
     entries = {}
+    problems = Problems()
     for name, values in content.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise UserError(
-                f"{find_in_yaml([path], (name,))}: {name!r} can't name a data set; use letters, "
-                "digits, '_', '-' and '.'"
-            )
-        if not isinstance(values, dict):
-            raise UserError(
-                f"{find_in_yaml([path], (name,))}: {name!r} must hold options, e.g. "
-                "{kind: tid2013}; "
-                f"found {values!r}"
-            )
-        entries[name] = parse_entry(name, values, path)
+        with problems.caught():
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise UserError(
+                    f"{find_in_yaml([path], (name,))}: {name!r} can't name a data set; use "
+                    "letters, digits, '_', '-' and '.', and quotes around what looks like a number"
+                )
+            if not isinstance(values, dict):
+                raise UserError(
+                    f"{find_in_yaml([path], (name,))}: {name!r} must hold options, e.g. "
+                    f"{{kind: tid2013}}; found {values!r}"
+                )
+            entries[name] = parse_entry(name, values, path)
+    problems.raise_all()
     return entries
 
 
@@ -100,4 +97,5 @@ def parse_entry(name: str, values: dict, path: Path | str = "datasets") -> Datas
     except ValidationError as error:
         files = [path] if Path(path).is_file() else []
         text = explain(error, DatasetEntry, lambda location: find_in_yaml(files, (name, *location)))
-        raise UserError(f"data set {name!r}: {text}") from error
+        lines = [f"data set {name!r}: {line}" for line in text.splitlines()]
+        raise UserError("\n".join(lines)) from error

@@ -1,10 +1,11 @@
 """Read the line-oriented score tables of the data sets; every fault names file and line."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from dissect_iqa.delimited import read_delimited, shorten, to_number
 from dissect_iqa.errors import UserError
+from dissect_iqa.text_files import read_text, split_lines
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -12,15 +13,14 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Line ends of any system and a byte-order mark are accepted.
     """
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(split_lines(read_text(path, "table of scores")), 1):
         if line.strip():
             yield number, line.strip()
 
 
 def bad_line(path: Path, number: int, found: str, expected: str) -> UserError:
     """Return the error of a line that can't be read."""
-    return UserError(f"{path}, line {number}: found {found!r}, expected {expected}")
+    return UserError(f"{path}, line {number}: found {shorten(found)!r}, expected {expected}")
 
 
 def to_float(path: Path, number: int, text: str, name: str, low: float, high: float) -> float:
@@ -31,10 +31,9 @@ def to_float(path: Path, number: int, text: str, name: str, low: float, high: fl
     UserError
         If it isn't a number or lies outside `low` .. `high`.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        raise bad_line(path, number, text, f"a number as {name}") from None
+    value = to_number(text)
+    if value is None:
+        raise bad_line(path, number, text, f"a number as {name}")
     if not low <= value <= high:
         raise bad_line(path, number, text, f"a {name} of {low:g} .. {high:g}")
     return value
@@ -45,8 +44,8 @@ def numbers(path: Path, name: str, low: float, high: float) -> list[float]:
     return [to_float(path, number, text, name, low, high) for number, text in lines(path)]
 
 
-def rows(path: Path, columns: tuple[str, ...], delimiter: str = ",") -> Iterator[tuple[int, dict]]:
-    """Yield (line number, row) of a delimited table with a header.
+def rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row) of a table with commas between its cells and a header.
 
     Header names are stripped of surrounding blanks and compared without regard to case.
 
@@ -56,20 +55,10 @@ def rows(path: Path, columns: tuple[str, ...], delimiter: str = ",") -> Iterator
         If the file is empty, lacks one of `columns`, or a row has more or fewer cells than the
         header.
     """
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        header = [name.strip().lower() for name in next(reader, [])]
-        absent = [name for name in columns if name.lower() not in header]
-        if absent:
-            raise UserError(
-                f"{path}, line 1: no column {absent[0]!r}; it has: {', '.join(header) or 'none'}"
-            )
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise bad_line(path, reader.line_num, delimiter.join(cells), f"{len(header)} cells")
-            yield reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))
+    table = read_delimited(path, "table of scores", columns, ",")
+    names = [name.lower() for name in table.columns]
+    for number, cells in table.rows:
+        yield number, dict(zip(names, cells, strict=True))
 
 
 def waterloo_rows(path: Path, low: float, high: float) -> Iterator[tuple[int, str, str, float]]:

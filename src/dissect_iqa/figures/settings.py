@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from dissect_iqa.validation import Settings
 
 #: What can be drawn, with the words that stand on the axis; `agreement` is for triplets only.
 STATISTICS = {
@@ -15,10 +17,8 @@ STATISTICS = {
 }
 
 
-class FigureSettings(BaseModel):
+class FigureSettings(Settings):
     """How the figures look and what they show; no number of the study depends on it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     statistic: Literal["srcc", "plcc", "krcc", "plcc4", "plcc5"] = Field(
         "srcc",

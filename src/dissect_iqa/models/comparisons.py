@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.validation import explain, find_in_yaml, suggest
+from dissect_iqa.strict_yaml import read_yaml
+from dissect_iqa.validation import Settings, explain, find_in_yaml, suggest
 
 Factor = Literal["function", "architecture", "environment"]
 Held = Literal["function", "architecture", "family", "environment"]
 
 
-class Comparison(BaseModel):
+class Comparison(Settings):
     """Models that differ in one factor.
 
     Attributes
@@ -36,14 +36,12 @@ class Comparison(BaseModel):
         What else differs: recipe, sizes, hosts.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     id: str = Field(pattern=r"^[a-z0-9_]+$")
     title: str = Field(min_length=1)
     factor: Factor
     held: tuple[Held, ...] = Field(min_length=1)
     members: tuple[str, ...] = Field(min_length=2)
-    exceptions: dict[str, str] = {}
+    exceptions: dict[str, str] = Field(default_factory=dict)
     notes: str = ""
 
     @field_validator("members")
@@ -71,35 +69,35 @@ def read_comparisons(path: Path | str, models: Mapping[str, ModelRow]) -> tuple[
         If the file is malformed, a member isn't in the table, the factor doesn't vary, or a
         column that is said to be held fixed differs for a member that is no exception.
     """
-    comparisons = _parse(Path(path))
-    seen: set[str] = set()
-    for comparison in comparisons:
-        if comparison.id in seen:
-            raise UserError(f"{path}: comparison {comparison.id!r} appears twice")
-        seen.add(comparison.id)
-        _check(path, comparison, models)
-    return comparisons
-
-
-def _parse(path: Path) -> tuple[Comparison, ...]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file of comparisons") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({error})") from error
+    path = Path(path)
+    content = read_yaml(path, "file of comparisons")
     if not isinstance(content, dict) or set(content) != {"comparisons"}:
         raise UserError(f"{path}: must hold one key, 'comparisons', and under it a list")
-    parsed = []
-    for number, item in enumerate(content["comparisons"] or []):
-        try:
-            parsed.append(Comparison.model_validate(item))
-        except ValidationError as error:
-            place = ("comparisons", number)
-            raise UserError(
-                explain(error, Comparison, lambda loc, at=place: find_in_yaml([path], (*at, *loc)))
-            ) from error
-    return tuple(parsed)
+    items = content["comparisons"] or []
+    if not isinstance(items, list):
+        raise UserError(f"{path}: 'comparisons' must hold a list; each item begins with '- id:'")
+    found: dict[str, Comparison] = {}
+    problems = Problems()
+    for number, item in enumerate(items):
+        with problems.caught():
+            comparison = _parse(path, number, item)
+            if comparison.id in found:
+                where = find_in_yaml([path], ("comparisons", number, "id"))
+                problems.add(f"{where}: comparison {comparison.id!r} appears twice")
+            found.setdefault(comparison.id, comparison)
+            _check(path, number, comparison, models)
+    problems.raise_all()
+    return tuple(found.values())
+
+
+def _parse(path: Path, number: int, item: Any) -> Comparison:
+    place = ("comparisons", number)
+    try:
+        return Comparison.model_validate(item)
+    except ValidationError as error:
+        raise UserError(
+            explain(error, Comparison, lambda location: find_in_yaml([path], (*place, *location)))
+        ) from error
 
 
 def factor_value(row: ModelRow, column: str) -> str:
@@ -107,24 +105,35 @@ def factor_value(row: ModelRow, column: str) -> str:
     return row.name if column == "architecture" else str(getattr(row, column))
 
 
-def _check(path: Path | str, comparison: Comparison, models: Mapping[str, ModelRow]) -> None:
-    where = f"{path}: comparison {comparison.id!r}"
-    for name in (*comparison.members, *comparison.exceptions):
+def _check(path: Path, number: int, comparison: Comparison, models: Mapping[str, ModelRow]) -> None:
+    """Check a comparison against the model table; raise all that is wrong with it."""
+
+    def where(*location: str | int) -> str:
+        place = find_in_yaml([path], ("comparisons", number, *location))
+        return f"{place}: comparison {comparison.id!r}"
+
+    problems = Problems()
+    for at, name in enumerate(comparison.members):
         if name not in models:
-            raise UserError(f"{where}: no model {name!r}{suggest(name, tuple(models))}")
-    strange = [name for name in comparison.exceptions if name not in comparison.members]
-    if strange:
-        raise UserError(f"{where}: exception {strange[0]!r} is no member")
-    rows = [models[name] for name in comparison.members]
+            close = suggest(name, tuple(models))
+            problems.add(f"{where('members', at)}: no model {name!r}{close}")
+    for name in comparison.exceptions:
+        if name not in comparison.members:
+            close = suggest(name, comparison.members)
+            problems.add(f"{where('exceptions', name)}: exception {name!r} is no member{close}")
     if comparison.factor in comparison.held:
-        raise UserError(f"{where}: {comparison.factor!r} can't both vary and be held")
+        factor = comparison.factor
+        problems.add(f"{where('held')}: {factor!r} can't both vary and be held")
+    problems.raise_all()
+    rows = [models[name] for name in comparison.members]
     if len({factor_value(row, comparison.factor) for row in rows}) < 2:
-        raise UserError(f"{where}: {comparison.factor!r} is the same for all members")
+        problems.add(f"{where('factor')}: {comparison.factor!r} is the same for all members")
     for column in comparison.held:
         rest = [row for row in rows if row.id not in comparison.exceptions]
         values = {factor_value(row, column) for row in rest}
         if len(values) > 1:
-            raise UserError(
-                f"{where}: {column!r} is said to be held, but its members have: "
+            problems.add(
+                f"{where('held')}: {column!r} is said to be held, but its members have: "
                 f"{', '.join(sorted(values))}; correct it or name the member under 'exceptions'"
             )
+    problems.raise_all()

@@ -3,10 +3,10 @@
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from dissect_iqa.models.columns import parse_architecture, parse_strip
-from dissect_iqa.validation import suggest
+from dissect_iqa.validation import Settings, suggest
 
 #: Raise it when a preset of layers, an input policy or a builder changes what a row means.
 MODELS_VERSION = 1
@@ -50,13 +50,13 @@ _DESCRIPTION = (
 )
 
 
-class ModelRow(BaseModel):
+class ModelRow(Settings):
     """One configuration: an architecture, its weights, and how it is read.
 
     See the manual (config/README.md) for the meaning and the form of every column.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     id: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$",

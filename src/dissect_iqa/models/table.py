@@ -3,8 +3,6 @@
 Reading it needs neither torch nor the network, so that planning a run stays fast.
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.delimited import SEPARATORS, check_columns, records, shorten
+from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.models.listing import models_table
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.select import select
+from dissect_iqa.text_files import read_text
 from dissect_iqa.validation import suggest
 
 __all__ = ["ModelRow", "models_table", "read_models", "select"]
@@ -41,33 +41,26 @@ def read_models(path: Path | str) -> dict[str, ModelRow]:
         One line a problem, each naming file, line, column, what was found and what is allowed.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such model table") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 ({error}); save it as UTF-8 text") from error
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
-    numbered = [(reader.line_num, cells) for cells in reader if _is_content(cells)]
+    text = read_text(path, "model table")
+    numbered = [item for item in records(path, text, "\t") if _is_content(item[1])]
     if not numbered:
         raise UserError(f"{path}: empty; it needs a header line and one line a model")
     header = _read_header(path, *numbered[0])
     models: dict[str, ModelRow] = {}
     lines: dict[str, int] = {}
-    problems: list[str] = []
+    problems = Problems()
     for line, cells in numbered[1:]:
         row = _read_row(path, line, header, cells, problems)
         if row is None:
             continue
         if row.id in models:
-            problems.append(
+            problems.add(
                 f"{path}, line {line}, column 'id': {row.id!r} is already on line "
                 f"{lines[row.id]}; every id must be unique"
             )
         models.setdefault(row.id, row)
         lines.setdefault(row.id, line)
-    if problems:
-        raise UserError("\n".join(problems))
+    problems.raise_all()
     return models
 
 
@@ -78,27 +71,37 @@ def _is_content(cells: list[str]) -> bool:
 def _read_header(path: Path, line: int, cells: list[str]) -> list[str]:
     allowed = tuple(ModelRow.model_fields)
     header = [cell.strip() for cell in cells]
-    for name in header:
-        if name not in allowed:
-            raise UserError(
-                f"{path}, line {line}: unknown column {name!r}{suggest(name, allowed)}; "
-                f"allowed: {', '.join(allowed)} (separated by tabs)"
+    while header and not header[-1]:
+        header.pop()  # what spreadsheets add at the right
+    check_columns(path, line, header)
+    problems = Problems()
+    for place, name in enumerate(header):
+        if not name:
+            problems.add(f"{path}, line {line}: column {place + 1} has no name")
+        elif name not in allowed:
+            apart = next((mark for mark in SEPARATORS if mark in name), "")
+            hint = f"; are its cells separated by {SEPARATORS[apart]}?" if apart else ""
+            problems.add(
+                f"{path}, line {line}: unknown column {shorten(name)!r}{suggest(name, allowed)}; "
+                f"allowed: {', '.join(allowed)} (separated by tabs){hint}"
             )
-        if header.count(name) > 1:
-            raise UserError(f"{path}, line {line}: column {name!r} appears twice")
+    problems.raise_all()
     required = [name for name, field in ModelRow.model_fields.items() if field.is_required()]
-    missing = [name for name in required if name not in header]
+    missing = [repr(name) for name in required if name not in header]
     if missing:
-        raise UserError(f"{path}, line {line}: column {missing[0]!r} is missing")
+        words = "columns {} are" if len(missing) > 1 else "column {} is"
+        raise UserError(f"{path}, line {line}: {words.format(', '.join(missing))} missing")
     return header
 
 
 def _read_row(
-    path: Path, line: int, header: list[str], cells: list[str], problems: list[str]
+    path: Path, line: int, header: list[str], cells: list[str], problems: Problems
 ) -> ModelRow | None:
     """Validate one line; append what is wrong with it to `problems`."""
+    while len(cells) > len(header) and not cells[-1].strip():
+        cells = cells[:-1]
     if len(cells) > len(header):
-        problems.append(
+        problems.add(
             f"{path}, line {line}: found {len(cells)} cells, the header has {len(header)} columns; "
             "cells are separated by one tab each"
         )
@@ -108,7 +111,7 @@ def _read_row(
         return ModelRow.model_validate(values)
     except ValidationError as error:
         for problem in error.errors():
-            problems.append(f"{path}, line {line}, {_describe(problem, values)}")
+            problems.add(f"{path}, line {line}, {_describe(problem, values)}")
         return None
 
 
@@ -121,4 +124,4 @@ def _describe(problem: Mapping[str, Any], values: Mapping[str, str]) -> str:
     if problem["type"] == "literal_error":
         allowed = [word.strip("' ") for word in re.split(r",| or ", problem["ctx"]["expected"])]
         message = f"allowed: {', '.join(allowed)}{suggest(found, allowed)}"
-    return f"column {column!r}: found {found!r}; {message[0].lower()}{message[1:]}"
+    return f"column {column!r}: found {shorten(found)!r}; {message[0].lower()}{message[1:]}"
