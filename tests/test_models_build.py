@@ -107,6 +107,34 @@ def test_a_users_own_builder_beside_the_snakefile(tmp_path, monkeypatch):
     assert module[1].inplace is False
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    import sys; sys.exit(0)", "ends the program (sys.exit(0))"),
+        ("    raise KeyError('depth')", "raises KeyError: 'depth'"),
+        ("    return 1 / 0", "raises ZeroDivisionError: division by zero"),
+        ("    raise RuntimeError('a\\nb')", "raises RuntimeError: a b"),
+        ("    return None", "returned NoneType"),
+        ("    pass\nimport sys; sys.exit()", "can't be imported: it ends the program (sys.exit())"),
+        ("    pass\nraise OSError('no disk')", "can't be imported: it raises OSError: no disk"),
+        ("    return (", "can't be imported: it raises SyntaxError"),
+        ("    pass\nimport no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing'"),
+    ],
+)
+@pytest.mark.parametrize("how", [build, skeleton])
+def test_whatever_a_builder_does_is_one_sentence(tmp_path, monkeypatch, request, how, body, words):
+    name = f"odd_{abs(hash((request.node.name, tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(f"def net(architecture):\n{body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError) as caught:
+        how(make_row("mine", f"{name}:net", id="odd"))
+    text = str(caught.value)
+    assert text.startswith(f"odd: builder '{name}:net'") and words in text
+    assert "\n" not in text
+    if "raises" in text and "SyntaxError" not in text:
+        assert f"{name}.py, line " in text
+
+
 def written(path, state):
     write_weights(state, path, {})
     return path

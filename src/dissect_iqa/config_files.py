@@ -32,14 +32,26 @@ def config_values(files: Sequence[Path | str] = ()) -> tuple[dict[str, Any], lis
     """
     from snakemake.utils import update_config
 
-    chosen = [Path(file) for file in files]
-    if DEFAULT not in chosen and (DEFAULT.is_file() or not chosen):
-        chosen.insert(0, DEFAULT)
+    chosen = chosen_files(files)
     check_files(chosen)
     values: dict[str, Any] = {}
     for file in chosen:
         update_config(values, _read(file))
     return values, chosen[::-1]
+
+
+def chosen_files(files: Sequence[Path | str] = ()) -> list[Path]:
+    """Return all configuration files of a study, the one that wins last.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Those named with ``--configfile``. `DEFAULT` comes first; it may be absent if there are any.
+    """
+    chosen = [Path(file) for file in files]
+    if DEFAULT not in chosen and (DEFAULT.is_file() or not chosen):
+        chosen.insert(0, DEFAULT)
+    return chosen
 
 
 def check_files(files: Sequence[Path | str]) -> None:

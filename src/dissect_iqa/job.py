@@ -1,4 +1,4 @@
-"""What every workflow script shares: a log file, and errors a person can read."""
+"""Runs a workflow script as a job: with a log file, and errors that a person can read."""
 
 import logging
 import sys
@@ -14,7 +14,8 @@ def job(log: Path | str) -> Iterator[logging.Logger]:
     """Run a block as one job: log to `log` and the terminal, end with status 1 on error.
 
     A `UserError` prints its one sentence; anything else leaves its traceback in the log file
-    and names that file on the terminal.
+    and names that file on the terminal. Code of others that ends the process, even with status 0,
+    is a failure too: the job isn't done.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     to_file = logging.FileHandler(log, mode="w")
@@ -29,7 +30,11 @@ def job(log: Path | str) -> Iterator[logging.Logger]:
         logger.error("%s", error)
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(1)
-    except Exception as error:
+    except KeyboardInterrupt:
+        logger.error("interrupted")
+        print("interrupted", file=sys.stderr, flush=True)
+        sys.exit(130)
+    except (Exception, SystemExit) as error:
         logger.exception("unexpected failure")
         print(f"unexpected {type(error).__name__}: {error}\nsee {log}", file=sys.stderr, flush=True)
         sys.exit(1)

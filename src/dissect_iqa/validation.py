@@ -135,6 +135,8 @@ def explain(
         else:
             message = problem["msg"].removeprefix("Value error, ")
             found = _SHORT.repr(problem["input"])
+            if problem["type"] == "tuple_type" and isinstance(problem["input"], str):
+                message = f"a list is needed; write [{problem['input']}]"
             text = f"{name!r}: found {found}; {message[0].lower()}{message[1:]}"
             if problem["type"] == "literal_error":
                 words = problem["ctx"]["expected"].split("'")[1::2]

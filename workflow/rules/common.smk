@@ -1,14 +1,16 @@
 # The validated study, and what the wildcards may be.
-from snakemake.exceptions import WorkflowError
-
-from dissect_iqa.errors import UserError
+from dissect_iqa.planning import Told
 from dissect_iqa.study import Study
 from dissect_iqa.summary import print_study
 
-try:
-    study = Study.from_values(config, workflow.configfiles)
-except UserError as error:
-    raise WorkflowError(str(error))
+with told(logger.error):
+    # of several --configfile the last one wins, and all of them win over config/config.yaml
+    given = [str(file) for file in workflow.overwrite_configfiles]
+    rest = [file for file in map(str, workflow.configfiles) if file not in given]
+    study = Told(
+        Study.from_values(config, [*reversed(given), *rest], workflow.config_settings.config),
+        logger.error,
+    )
 
 METRIC = "|".join(study.config.baselines) or "no_baseline"
 

@@ -24,17 +24,22 @@ _COLOURS = {"PASS": "green", "FAIL": "bold red", "NOTE": "yellow"}
 
 
 def sentence(command: Callable[..., Any]) -> Callable[..., Any]:
-    """End with the one sentence of a `UserError` instead of a traceback."""
+    """End with one sentence instead of a traceback where the user can mend what is wrong."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # whoever read the output has gone
         except UserError as error:
-            # Text, because names such as [rn50_*] would be taken for markup
-            message = Text.assemble(("error:", "bold red"), f" {error}")
-            Console(stderr=True).print(message, soft_wrap=True)
-            raise typer.Exit(1) from error
+            cause, text = error, str(error)
+        except OSError as error:
+            cause, text = error, f"{error.filename or 'a file'}: {error.strerror or error}"
+        # Text, because names such as [rn50_*] would be taken for markup
+        message = Text.assemble(("error:", "bold red"), f" {text}")
+        Console(stderr=True).print(message, soft_wrap=True)
+        raise typer.Exit(1) from cause
 
     return wrapped
 

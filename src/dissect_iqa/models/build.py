@@ -15,6 +15,7 @@ from torch import nn
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.models import torchvision_builders
+from dissect_iqa.models.foreign import ForeignError, explained
 from dissect_iqa.models.inputs import input_policy, timm_name
 from dissect_iqa.models.layers import resolve_layers
 from dissect_iqa.models.network import Network
@@ -68,7 +69,7 @@ def skeleton(row: ModelRow) -> nn.Module:
     try:
         with torch.device("meta"):
             return build(row)
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError, ForeignError):
         return build(row)
 
 
@@ -154,17 +155,16 @@ def _from_timm(row: ModelRow) -> nn.Module:
     if options.pop("head", "keep") == "none":
         options["num_classes"] = 0
     name = timm_name(row)
-    try:
-        return timm.create_model(name, pretrained=False, **options)
-    except RuntimeError as error:
-        known = [*timm.list_models(), *timm.list_models(pretrained=True)]
-        if name in known:
-            raise UserError(f"{row.id}: timm can't build {name!r}: {error}") from error
-        raise UserError(
-            f"{row.id}: timm {timm.__version__} has no model {name!r}{suggest(name, known)}"
-        ) from error
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(f"{row.id}: timm can't build {row.architecture!r}: {error}") from error
+    with explained(f"{row.id}: timm can't build {row.architecture!r}: it"):
+        try:
+            return timm.create_model(name, pretrained=False, **options)
+        except RuntimeError as error:
+            known = [*timm.list_models(), *timm.list_models(pretrained=True)]
+            if name in known:
+                raise
+            raise UserError(
+                f"{row.id}: timm {timm.__version__} has no model {name!r}{suggest(name, known)}"
+            ) from error
 
 
 def _from_function(row: ModelRow) -> nn.Module:
@@ -173,27 +173,22 @@ def _from_function(row: ModelRow) -> nn.Module:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.append(folder)
-    try:
+    builder = f"{row.id}: builder {row.builder!r}"
+    with explained(f"{builder}: module {module_name!r} can't be imported: it"):
         namespace = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UserError(
-            f"{row.id}: builder {row.builder!r}: module {module_name!r} can't be imported ({error})"
-        ) from error
     function = getattr(namespace, function_name, None)
     if not callable(function):
         known = [name for name, value in vars(namespace).items() if inspect.isfunction(value)]
         raise UserError(
-            f"{row.id}: builder {row.builder!r}: {module_name} has no function "
-            f"{function_name!r}{suggest(function_name, known)}"
+            f"{builder}: {module_name} has no function {function_name!r}"
+            f"{suggest(function_name, known)}"
         )
     arguments: dict[str, Any] = row.options
-    # A builder with a parameter for it learns which architecture the row means.
-    if "architecture" in inspect.signature(function).parameters:
-        arguments = {"architecture": row.name, **arguments}
-    try:
+    with explained(builder):
+        # A builder with a parameter for it learns which architecture the row means.
+        if "architecture" in inspect.signature(function).parameters:
+            arguments = {"architecture": row.name, **arguments}
         module = function(**arguments)
-    except TypeError as error:
-        raise UserError(f"{row.id}: builder {row.builder!r}: {error}") from error
     if not isinstance(module, nn.Module):
         raise UserError(
             f"{row.id}: builder {row.builder!r} returned {type(module).__name__}, "

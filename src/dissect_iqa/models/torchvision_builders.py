@@ -13,6 +13,7 @@ from torchvision.models.densenet import DenseNet
 from torchvision.ops import FrozenBatchNorm2d
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.models.foreign import explained
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.validation import suggest
 
@@ -102,12 +103,8 @@ def construct(row: ModelRow, initialise: bool) -> nn.Module:
     head = options.pop("head", "keep")
     builder = torchvision.models.get_model_builder(row.name)
     arguments = {**_arguments(row, builder, initialise), **options}
-    try:
+    with explained(f"{row.id}: torchvision can't build {row.architecture!r}: it"):
         module = builder(**arguments)
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(
-            f"{row.id}: torchvision can't build {row.architecture!r}: {error}"
-        ) from error
     if isinstance(module, DenseNet):
         module.__class__ = OutOfPlaceDenseNet
     if builder.__module__.startswith(detection.__name__):
