@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.writing import explain_write, is_full
 
 
 @contextmanager
@@ -35,6 +36,11 @@ def job(log: Path | str) -> Iterator[logging.Logger]:
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(130)
     except (Exception, SystemExit) as error:
+        if is_full(error):  # met by something that isn't written through `saying_where`
+            logger.exception("no room")
+            where = getattr(error, "filename", None) or "a file of this job"
+            print(f"error: {where}: {explain_write(error)}", file=sys.stderr, flush=True)
+            sys.exit(1)
         logger.exception("unexpected failure")
         print(f"unexpected {type(error).__name__}: {error}\nsee {log}", file=sys.stderr, flush=True)
         sys.exit(1)

@@ -21,7 +21,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dissect_iqa import seal
 from dissect_iqa.errors import UserError
+from dissect_iqa.writing import saying_where
 
 PARQUET_KEY = b"dissect_iqa"
 _VERSIONED = (
@@ -71,22 +73,37 @@ def software_versions() -> dict[str, str]:
 
 
 @contextmanager
-def atomic_path(final: Path | str) -> Iterator[Path]:
+def atomic_path(final: Path | str, then: str = "make room and run again") -> Iterator[Path]:
     """Yield a unique temporary path beside `final`; move it there only if the block succeeds.
 
     The name is unique because Snakemake, when killed, can leave a job alive that still holds
     the final path: two writers must never share a file.
+
+    Parameters
+    ----------
+    final : path
+        The name the file gets.
+    then : str
+        What to do when the disk is full, for the message.
+
+    Raises
+    ------
+    UserError
+        If the file can't be written: names it, how far it got and the room that is left.
     """
     final = Path(final)
-    final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f".{final.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(final)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with saying_where(final, temporary, then):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # Told while what was written is still there: its size is part of the message
+            with saying_where(final, temporary, then):
+                yield temporary
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(value: Any, path: Path | str) -> None:
@@ -98,6 +115,8 @@ def write_json(value: Any, path: Path | str) -> None:
 def write_table(frame: pd.DataFrame, path: Path | str, spec: str, **facts: Any) -> None:
     """Write a table as Parquet with its spec, fingerprint, versions and further facts inside.
 
+    The file also carries the sha256 of all its own bytes, see `dissect_iqa.seal`.
+
     Parameters
     ----------
     frame : DataFrame
@@ -108,23 +127,33 @@ def write_table(frame: pd.DataFrame, path: Path | str, spec: str, **facts: Any) 
         Canonical JSON of everything that can change the numbers.
     **facts
         Plain data worth keeping beside them, e.g. ``inputs`` or ``label``.
+
+    Raises
+    ------
+    UserError
+        If the file can't be written.
     """
     provenance = {
         "spec": spec,
         "fingerprint": fingerprint(spec),
         "versions": software_versions(),
+        "sealed": True,
         **facts,
     }
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), PARQUET_KEY: json.dumps(provenance).encode()}
     )
+    options = {"compression": "zstd", "write_page_checksum": True}
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        with pq.ParquetWriter(temporary, table.schema, **options) as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata(seal.BLANK)
+        seal.close(temporary)
 
 
 def table_provenance(path: Path | str, expect: str | None = None) -> dict[str, Any]:
-    """Return what `write_table` recorded in a Parquet file.
+    """Return what `write_table` recorded in a Parquet file, every byte of which is proven.
 
     Parameters
     ----------
@@ -140,13 +169,20 @@ def table_provenance(path: Path | str, expect: str | None = None) -> dict[str, A
         file and the cure.
     """
     try:
-        metadata = pq.read_schema(path).metadata or {}
-        facts = json.loads(metadata[PARQUET_KEY])
-    except (OSError, pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
+        sealed = seal.is_whole(Path(path))
+        with pq.ParquetFile(path) as file:
+            _check_extent(Path(path), file.metadata)
+            facts = json.loads((file.schema_arrow.metadata or {})[PARQUET_KEY])
+        found = facts["fingerprint"]
+        whole = found == fingerprint(facts["spec"])
+    except Exception as error:  # a file of unknown origin can fail in any way
         raise UserError(
-            f"{path}: not a whole table of this pipeline ({error}). Delete it and run again."
+            f"{path}: not a whole table of this pipeline ({_first_line(error)}). Delete it and "
+            "run again."
         ) from error
-    found = facts["fingerprint"]
+    # Tables from before there were seals have none, and don't say that they have one
+    if sealed is False or (sealed is None and facts.get("sealed")) or not whole:
+        raise UserError(f"{path}: damaged (not the bytes that were written). Delete it, run again.")
     if expect is not None and found != fingerprint(expect):
         raise UserError(
             f"{path}: made with other settings (fingerprint {found[:12]}, wanted "
@@ -156,7 +192,7 @@ def table_provenance(path: Path | str, expect: str | None = None) -> dict[str, A
 
 
 def read_table(path: Path | str, expect: str | None = None) -> pd.DataFrame:
-    """Read a table written by `write_table`.
+    """Read a table written by `write_table`, every byte of which is proven.
 
     Parameters
     ----------
@@ -173,5 +209,17 @@ def read_table(path: Path | str, expect: str | None = None) -> pd.DataFrame:
     table_provenance(path, expect)
     try:
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: damaged ({error}). Delete it and run again.") from error
+    except Exception as error:
+        raise UserError(
+            f"{path}: damaged ({_first_line(error)}). Delete it and run again."
+        ) from error
+
+
+def _check_extent(path: Path, footer: pq.FileMetaData) -> None:
+    """Refuse a footer that declares rows which the file can't hold, before memory is taken."""
+    if footer.num_rows > 100 * path.stat().st_size + 10**6 or footer.num_columns > 10_000:
+        raise ValueError(f"it declares {footer.num_rows} rows of {footer.num_columns} columns")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -10,7 +10,6 @@ A record is: magic, length of the header, length of the payload, sha256 of both,
 (JSON), payload (arrays back to back).
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -18,8 +17,7 @@ import logging
 import math
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,11 +26,14 @@ from typing import Any
 import numpy as np
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.writing import saying_where
 
 log = logging.getLogger(__name__)
 
 _MAGIC = b"DIQJ"
 _FRAME = struct.Struct("<4sIQ32s")
+#: What to do when the disk fills up: everything in the journal counts.
+GO_ON = "make room and run again, finished rows stay"
 
 
 #: Where an array of a payload starts, its type and shape.
@@ -99,7 +100,7 @@ class Journal:
         self._layouts: dict[str, dict[str, _Place]] = {}
         self._removed = False
         self.records: list[Record] = []
-        with saying_where(path):
+        with saying_where(path, then=GO_ON):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -145,7 +146,7 @@ class Journal:
         size = sum(len(part) for part in parts)
         frame = _FRAME.pack(_MAGIC, len(text), size, _digest([text, *parts]))
         try:
-            with saying_where(self.path):
+            with saying_where(self.path, then=GO_ON):
                 _write_all(self._file, [frame, text, *parts])
         except BaseException:
             os.ftruncate(self._file, start)  # a half record would hide those that follow it
@@ -194,7 +195,7 @@ class Journal:
                     ", ".join(_differences(begun, self._identity)),
                 )
             records, end = [], 0
-        with saying_where(self.path):
+        with saying_where(self.path, then=GO_ON):
             os.ftruncate(self._file, end)
         self.records = records
         if not records:
@@ -218,25 +219,6 @@ class Journal:
         if offset < size:
             log.warning("%s: dropping %d bytes that were not finished", self.path, size - offset)
         return records, offset
-
-
-@contextmanager
-def saying_where(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block into a `UserError` that names the path and the cure."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{path}: {_cure(error)}") from error
-
-
-def _cure(error: OSError) -> str:
-    text = str(error)
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if error.errno in full or any(f"errno = {number}" in text for number in full):
-        return "the disk is full or a quota is reached; make room and run again, finished rows stay"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"can't be written ({error.strerror}); choose a folder you may write to"
-    return f"can't be written ({error})"
 
 
 def _write_all(file: int, parts: Iterable[bytes | memoryview]) -> None:

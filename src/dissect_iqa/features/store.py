@@ -64,7 +64,7 @@ def give(store: Path | str, facts: dict[str, str], source: Path) -> None:
     try:
         with atomic_path(shared) as temporary:
             shutil.copyfile(source, temporary)
-    except OSError as error:
+    except (OSError, UserError) as error:
         log.warning("%s: not shared (%s); the study goes on", shared, error)
     else:
         log.info("%s: shared with other studies", shared)

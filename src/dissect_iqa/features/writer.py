@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.features.journal import Journal, Record, saying_where
+from dissect_iqa.features.journal import GO_ON, Journal, Record
 from dissect_iqa.features.layout import (
     LIBVER,
     SCHEMA,
@@ -127,7 +127,7 @@ def write_cache(
     for name, found in rows.items():
         if len(found.missing):  # a bug, never the user's fault
             raise RuntimeError(f"{path}: {len(found.missing)} {name} were never extracted")
-    with saying_where(path), atomic_path(path) as temporary:
+    with atomic_path(path, then=GO_ON) as temporary:
         with SteadyFile(temporary) as steady, h5py.File(steady, "w", libver=LIBVER) as file:
             for name, table in tables.items():
                 _write_table(file.create_group(name), table)

@@ -1,5 +1,6 @@
 """Write a figure as PDF, SVG and PNG, the same bytes for the same figure."""
 
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -43,16 +44,16 @@ def save(
         "pdf": {
             "CreationDate": None,
             "ModDate": None,
-            "Title": title or None,
-            "Subject": notice or None,
-            "Keywords": mark or None,
+            "Title": title,
+            "Subject": notice,
+            "Keywords": mark,
             "Creator": "dissect-iqa",
         },
         "svg": {
             "Date": None,
-            "Title": title or None,
-            "Description": notice or None,
-            "Keywords": [mark] if mark else None,
+            "Title": title,
+            "Description": notice,
+            "Keywords": [mark] if mark else "",
             "Creator": "dissect-iqa",
         },
         "png": {"Software": "dissect-iqa", "Title": title, "Description": notice, "Source": mark},
@@ -63,7 +64,10 @@ def save(
             # not with_suffix: a stem such as "depth.v2" would lose its end
             path = Path(f"{stem}.{suffix}")
             facts = {key: value for key, value in metadata[suffix].items() if value != ""}
+            # Drawn in memory first: what Pillow makes of a full disk names neither file nor cause
+            content = BytesIO()
+            figure.savefig(content, format=suffix, dpi=settings.png_dpi, metadata=facts)
             with atomic_path(path) as temporary:
-                figure.savefig(temporary, format=suffix, dpi=settings.png_dpi, metadata=facts)
+                temporary.write_bytes(content.getbuffer())
             files.append(path)
     return files
