@@ -4,19 +4,19 @@ An archive holds the configuration, every table with its fingerprint, the data s
 the pictures, which aren't ours to hand on), figures and texts, and on request the features.
 Snakemake's own records of these files go with them, and so do their times of modification:
 where it is unpacked, Snakemake considers them done. The first member is a manifest with the
-sha256 of each file, and unpacking puts nothing in place before all of them are right.
+sha256 of each file, and unpacking (`dissect_iqa.unbundle`) puts nothing in place before all of
+them are right.
 """
 
 import io
 import json
-import os
+import logging
 import tarfile
-import tempfile
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict
+from pathlib import Path
 
+from dissect_iqa.bundle_format import FORMAT, MANIFEST, Member, is_data, read_manifest, record_of
 from dissect_iqa.errors import UserError
 from dissect_iqa.provenance import (
     atomic_path,
@@ -26,39 +26,11 @@ from dissect_iqa.provenance import (
     table_provenance,
 )
 from dissect_iqa.study import Study
+from dissect_iqa.unbundle import unbundle
 
-MANIFEST = "bundle.json"
-FORMAT = 1
-#: Folders that an archive may write to.
-ROOTS = ("config/", "resources/datasets/", "results/", ".snakemake/metadata/")
-#: Where Snakemake keeps one record a file, under the base64 of the file's path.
-RECORDS = Path(".snakemake/metadata")
-_CHUNK = 1 << 20
+__all__ = ["MANIFEST", "Member", "bundle", "read_manifest", "unbundle"]
 
-
-@dataclass(frozen=True)
-class Member:
-    """One file of an archive.
-
-    Attributes
-    ----------
-    path : str
-        Relative to the study's folder, with slashes.
-    bytes : int
-        Its size.
-    sha256 : str
-        Of its content, 64 hex digits.
-    modified_ns : int
-        Its time of modification in nanoseconds since 1970.
-    fingerprint : str or None
-        Of the spec that it was made from, for tables and features.
-    """
-
-    path: str
-    bytes: int
-    sha256: str
-    modified_ns: int
-    fingerprint: str | None = None
+log = logging.getLogger(__name__)
 
 
 def bundle(
@@ -113,64 +85,6 @@ def bundle(
     return members
 
 
-def unbundle(
-    archive: Path | str, folder: Path | str = ".", overwrite: bool = False
-) -> list[Member]:
-    """Unpack an archive of `bundle` into a study's folder.
-
-    Parameters
-    ----------
-    archive : path
-        What `bundle` wrote.
-    folder : path
-        Where to unpack: a checkout of the project, or an empty folder.
-    overwrite : bool
-        Replace files that are there with another content. Without it they are an error.
-
-    Returns
-    -------
-    list of Member
-        What is now in place.
-
-    Raises
-    ------
-    UserError
-        If the archive is damaged, isn't one of ours, or would overwrite something else. Nothing
-        has been put in place then.
-    """
-    archive, folder = Path(archive), Path(folder)
-    try:
-        with tarfile.open(archive, "r:*") as tar:
-            members = _manifest(archive, tar)
-            folder.mkdir(parents=True, exist_ok=True)
-            if not overwrite:
-                _refuse_conflicts(archive, folder, members)
-            # Beside the final places, so that each file only has to be renamed.
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".unbundle-") as waiting:
-                _unpack(archive, tar, members, Path(waiting))
-                for member in members:
-                    _place(Path(waiting) / member.path, folder / member.path, member)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise UserError(f"{archive}: can't be unpacked ({error})") from error
-    return members
-
-
-def read_manifest(archive: Path | str) -> list[Member]:
-    """Return what an archive says it holds.
-
-    Raises
-    ------
-    UserError
-        If it isn't an archive of `bundle`.
-    """
-    archive = Path(archive)
-    try:
-        with tarfile.open(archive, "r:*") as tar:
-            return _manifest(archive, tar)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise UserError(f"{archive}: can't be read ({error})") from error
-
-
 def _mode(archive: Path) -> str:
     if archive.name.endswith(".tar"):
         return "w"
@@ -192,6 +106,8 @@ def _inputs(study: Study, config_files: Sequence[Path | str], folder: Path) -> I
             relative = ""
         if not relative.startswith("config/"):
             raise UserError(f"{path}: not in the study's config/; move it there to bundle it")
+        if not is_data(relative):
+            raise UserError(f"{path}: its ending is that of no configuration or table; rename it")
         yield relative
 
 
@@ -249,16 +165,20 @@ def _results(folder: Path) -> Iterator[str]:
     """Yield what is made to be read: summaries, claims, texts, figures."""
     results = folder / "results"
     for path in sorted([*results.glob("*"), *(results / "figures").rglob("*")]):
+        relative = path.relative_to(folder).as_posix()
         if path.is_file() and not path.name.startswith("."):
-            yield path.relative_to(folder).as_posix()
+            if is_data(relative):
+                yield relative
+            else:
+                log.warning("%s: of a kind that is not handed on; left out", relative)
 
 
 def _records(folder: Path, paths: Iterable[str]) -> Iterator[str]:
     """Yield Snakemake's records of the files that it made."""
     for path in paths:
-        record = RECORDS / urlsafe_b64encode(path.encode()).decode()
-        if len(record.name) < 255 and (folder / record).is_file():
-            yield record.as_posix()
+        record = record_of(path)
+        if len(Path(record).name) < 255 and (folder / record).is_file():
+            yield record
 
 
 def _member(folder: Path, path: str, mark: str | None = None) -> Member:
@@ -276,67 +196,3 @@ def _add(tar: tarfile.TarFile, name: str, file: io.IOBase, member: Member | None
     info.mtime = member.modified_ns // 10**9 if member else 0
     file.seek(0)
     tar.addfile(info, file)
-
-
-def _manifest(archive: Path, tar: tarfile.TarFile) -> list[Member]:
-    first = tar.next()
-    content = tar.extractfile(first) if first and first.name == MANIFEST else None
-    if content is None:
-        raise UserError(f"{archive}: not an archive of `dissect-iqa bundle` (no {MANIFEST})")
-    try:
-        manifest = json.load(content)
-        if manifest["format"] != FORMAT:
-            raise UserError(
-                f"{archive}: has format {manifest['format']}, this version reads {FORMAT}; use "
-                "the version of dissect-iqa that wrote it"
-            )
-        members = [Member(**entry) for entry in manifest["files"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{archive}: its {MANIFEST} is damaged ({error})") from error
-    for member in members:
-        parts = PurePosixPath(member.path).parts
-        if not member.path.startswith(ROOTS) or ".." in parts:
-            raise UserError(f"{archive}: refuses to write {member.path!r}, outside of a study")
-    return members
-
-
-def _refuse_conflicts(archive: Path, folder: Path, members: list[Member]) -> None:
-    """Stop if a file is there with another content; Snakemake's records may differ."""
-    different = [
-        member.path
-        for member in members
-        if not member.path.startswith(RECORDS.as_posix())
-        and (folder / member.path).exists()
-        and sha256_file(folder / member.path) != member.sha256
-    ]
-    if different:
-        raise UserError(
-            f"{folder / different[0]}: differs from the one in {archive}, as do "
-            f"{len(different) - 1} more; unpack into another folder, or allow overwriting"
-        )
-
-
-def _unpack(archive: Path, tar: tarfile.TarFile, members: list[Member], waiting: Path) -> None:
-    """Unpack every file that the manifest names, and check each."""
-    expected = {member.path: member for member in members}
-    while (info := tar.next()) is not None:
-        member = expected.pop(info.name, None)
-        content = tar.extractfile(info)
-        if member is None or content is None:
-            raise UserError(f"{archive}: holds {info.name!r}, which its {MANIFEST} doesn't name")
-        place = waiting / member.path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("wb") as file:
-            while chunk := content.read(_CHUNK):
-                file.write(chunk)
-        if sha256_file(place) != member.sha256:
-            raise UserError(f"{archive}: {member.path} is damaged; get the archive again")
-    if expected:
-        raise UserError(f"{archive}: {next(iter(expected))} is missing; get the archive again")
-
-
-def _place(source: Path, target: Path, member: Member) -> None:
-    """Move a checked file to its place, with its time: Snakemake compares those."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.utime(source, ns=(member.modified_ns, member.modified_ns))
-    source.replace(target)

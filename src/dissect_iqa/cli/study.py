@@ -1,5 +1,6 @@
 """Commands about a whole study: `doctor`, `bundle`, `unbundle`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -52,9 +53,20 @@ def unbundle(
     archive: Annotated[Path, typer.Argument(help="What 'dissect-iqa bundle' wrote.")],
     folder: Annotated[Path, typer.Option(help="A clone of this repository.")] = Path(),
     overwrite: Annotated[bool, typer.Option(help="Replace files that differ.")] = False,
+    trust_builders: Annotated[
+        bool,
+        typer.Option(
+            "--trust-builders", help="Allow code that is not this project's to build its models."
+        ),
+    ] = False,
 ) -> None:
     """Unpack a study; every file is checked before any is put in place."""
     from dissect_iqa.bundle import unbundle as unpack
 
-    members = unpack(archive, folder, overwrite=overwrite)
+    def trust(sentence: str) -> bool:
+        return trust_builders or (
+            sys.stdin.isatty() and typer.confirm(f"{sentence}. Do you trust it?", err=True)
+        )
+
+    members = unpack(archive, folder, overwrite=overwrite, trust=trust)
     say(f"{folder}: {len(members)} files of {archive} in place, all checked")
