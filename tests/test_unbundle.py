@@ -22,6 +22,7 @@ from dissect_iqa.bundle import MANIFEST, read_manifest, unbundle
 from dissect_iqa.bundle_format import is_data
 from dissect_iqa.cli import app
 from dissect_iqa.errors import UserError
+from dissect_iqa.models.table import read_models
 
 HEADER = "id\tbuilder\tarchitecture\tweights\tfunction\tfamily\tenvironment\n"
 ROW = "{id}\t{builder}\t{architecture}\tseed:0\tnone\tresnet\tnone\n"
@@ -282,6 +283,27 @@ def test_a_configuration_that_would_be_evaluated(tmp_path: Path, text: bytes, sa
     refused(archive, tmp_path / "new", rf"config/config\.yaml.*{said}")
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ("timm", "resnet18 checkpoint_path=results/evil.csv"),
+        ("timm", "resnet18 pretrained=true"),
+        ("timm", "resnet18 pretrained_cfg_overlay={file:x}"),
+        ("timm", "hf-hub:somebody/evil"),
+        ("timm", "local-dir:config"),
+        ("torchvision", "resnet18 weights=DEFAULT"),
+        ("torchvision", "fcn_resnet50 weights_backbone=DEFAULT"),
+    ],
+)
+def test_builders_of_libraries_load_no_files_of_their_own(
+    tmp_path: Path, cell: tuple[str, str]
+) -> None:
+    """What timm reads by itself it unpickles, whatever the file's name ends in."""
+    (tmp_path / "models.tsv").write_text(HEADER + row(cell[0], architecture=cell[1]))
+    with pytest.raises(UserError, match="load something by itself"):
+        read_models(tmp_path / "models.tsv")
+
+
 def test_the_command_asks_and_takes_a_yes(tmp_path: Path) -> None:
     files = {**study(), "config/models.tsv": table("os:system")}
     archive = str(packed(tmp_path / "x.tar", files))
@@ -356,8 +378,18 @@ def test_manifest_entries_of_another_kind(tmp_path: Path, change: dict[str, Any]
 
 @pytest.mark.parametrize(
     "manifest",
-    [b"", b"[]", b"null", b"{", b"[" * 100_000, b'{"format": 1}', b'{"format": 1, "files": 3}']
-    + [b'{"format": 1, "files": [1]}', b"\xff", b'{"format": 1e999, "files": []}'],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"[" * 100_000,
+        b"\xff",
+        b'{"format": 1}',
+        b'{"format": 1, "files": 3}',
+        b'{"format": 1, "files": [1]}',
+        b'{"format": 1e999, "files": []}',
+    ],
 )
 def test_manifests_that_are_none(tmp_path: Path, manifest: bytes) -> None:
     archive = packed(tmp_path / "x.tar", {}, manifest=manifest)
@@ -380,6 +412,7 @@ import sys, resource
 from pathlib import Path
 from dissect_iqa.bundle import unbundle
 from dissect_iqa.errors import UserError
+from dissect_iqa.models.table import read_models
 size = 100_000_000
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (now + size, now + size))

@@ -23,6 +23,9 @@ WEIGHTS_FORMS = {
     "seed": (r"\d+", "seed:0"),
 }
 
+#: Options by which torchvision's and timm's builders fetch or read files.
+_LOADING = ("weights", "checkpoint_path", "pretrained", "cache_dir")
+
 #: Columns that change numbers; the others only describe.
 _SPEC = (
     "builder",
@@ -150,6 +153,20 @@ class ModelRow(Settings):
             raise ValueError(
                 f"weights {self.weights!r} belong to builder {needs!r}, found builder "
                 f"{self.builder!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _builders_load_nothing(self) -> "ModelRow":
+        """Keep builders from files and addresses of their own: some would unpickle what is there.
+
+        Only what the column ``weights`` names is fetched, and read without executing any of it.
+        """
+        loads = [name for name in self.options if name.startswith(_LOADING)]
+        if self.builder in ("torchvision", "timm") and (loads or ":" in self.name):
+            raise ValueError(
+                f"architecture {self.architecture!r} would have {self.builder} load something "
+                "by itself; name an architecture, and its weights in the column 'weights'"
             )
         return self
 
