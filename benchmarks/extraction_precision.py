@@ -21,7 +21,6 @@ from scipy.stats import spearmanr
 
 from dissect_iqa.datasets import read_dataset
 from dissect_iqa.distances import DISTANCES, measure_distances
-from dissect_iqa.features import runner
 from dissect_iqa.features.extract import extract_features
 from dissect_iqa.models.build import load_network
 from dissect_iqa.study import Study
@@ -82,14 +81,11 @@ def main() -> None:
 
 def _extract(network, data, path: Path, precision: str, device: str) -> None:
     """Extract; ``plain`` is float32 without fusing."""
-    original = runner.tune
-    if precision == "plain":
-        runner.tune = lambda module, layers: module
-    try:
-        actual = "float32" if precision == "plain" else precision
-        extract_features(network, data, path, SPEC, device, precision=actual, progress=False)
-    finally:
-        runner.tune = original
+    plain = precision == "plain"
+    actual = "float32" if plain else precision
+    extract_features(
+        network, data, path, SPEC, device, precision=actual, progress=False, plain=plain
+    )
 
 
 if __name__ == "__main__":

@@ -32,6 +32,11 @@ class ExtractionSettings(Settings):
     keep_raw: tuple[str, ...] = Field(
         (), description="Layers (names or wildcards) whose raw features are kept too, as float16."
     )
+    plain: bool = Field(
+        False,
+        description="true runs every network as it is and lets PyTorch compute the statistics: "
+        "slower, the same numbers up to rounding; for when a number or a crash is to be explained.",
+    )
     store: Path | None = Field(
         None,
         description="A folder that studies share: features found there are copied instead of "

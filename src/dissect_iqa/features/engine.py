@@ -18,6 +18,10 @@ from dissect_iqa.features.runner import HostRows, References, Runner
 log = logging.getLogger(__name__)
 
 
+class NotFinite(UserError):
+    """A feature isn't finite, or too large to be squared."""
+
+
 class Engine:
     """Fills a journal with the statistics of every picture and pair that it doesn't hold yet.
 
@@ -72,8 +76,10 @@ class Engine:
 
         Raises
         ------
+        NotFinite
+            If a feature isn't finite.
         UserError
-            If a feature isn't finite, a picture can't be read, or memory or disk do not suffice.
+            If the network itself fails, a picture can't be read, or memory or disk do not suffice.
         """
         total, done = len(self._has_pair), int(self._has_pair.sum())
         if done:
@@ -211,7 +217,8 @@ class Engine:
             "the model's input, or use precision float32"
         )
         picture = self._files[images[bad]]
-        raise UserError(f"{self._runner.network.id}: layer {layer!r}, picture {picture}: {what}")
+        kind = UserError if statistic == "raw" else NotFinite
+        raise kind(f"{self._runner.network.id}: layer {layer!r}, picture {picture}: {what}")
 
 
 class _Pending:

@@ -26,7 +26,7 @@ import torch
 from dissect_iqa.datasets.intact import require_intact
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.device import PRECISIONS, arithmetic, claim_device, describe
-from dissect_iqa.features.engine import Engine
+from dissect_iqa.features.engine import Engine, NotFinite
 from dissect_iqa.features.inputs import input_size
 from dissect_iqa.features.journal import Journal
 from dissect_iqa.features.layout import cache_bytes
@@ -56,6 +56,7 @@ def extract_features(
     keep_raw: tuple[str, ...] = (),
     store: Path | str | None = None,
     progress: bool = True,
+    plain: bool = False,
 ) -> None:
     """Extract the channel statistics of all layers for all pictures and pairs of a data set.
 
@@ -85,6 +86,8 @@ def extract_features(
         again, and what is extracted is left there. See `dissect_iqa.features.store`.
     progress : bool
         Show a bar if there is a terminal.
+    plain : bool
+        Run the network as it is and compute statistics by PyTorch, without anything faster.
 
     Raises
     ------
@@ -105,19 +108,28 @@ def extract_features(
             stack.enter_context(kept_memory())
         require_intact(dataset)
         images = dataset.images[["file", "role", "sha256", "height", "width"]]
-        plan = make_plan(dataset.pairs, _seen_sizes(images, network), batch_size)
+        seen = _seen_sizes(images, network)
+        plan = make_plan(dataset.pairs, seen, batch_size)
         facts = _facts(network, images, plan, spec)
         if store is not None and take(store, facts, target):
             return
-        with Runner(network, place, precision, raw) as runner, Loader(dataset) as loader:
-            channels = runner.start(next(loader.stream([plan.units[0].references[:1]])))
+        with Runner(network, place, precision, raw, plain) as runner, Loader(dataset) as loader:
+            channels = runner.start(*loader.stream(_samples(seen)))
             facts["device"] = canonical_json({**describe(place, precision), **runner.facts()})
             _check_room(target, cache_bytes(channels, len(images), len(plan.reference)))
             identity = _identity(facts, network, channels, raw)
             with Journal(target.with_name(f"{target.name}.part"), identity) as journal:
-                loop = Engine(runner, loader, plan, journal, images, batch_size)
-                loop.run(progress)
+                while True:
+                    loop = Engine(runner, loader, plan, journal, images, batch_size)
+                    try:
+                        loop.run(progress)
+                        break
+                    except NotFinite:
+                        # The plain network may do better; what is finished stays.
+                        if not runner.go_plain("a feature is not finite"):
+                            raise
                 facts["batch_size"] = str(loop.batch_size)
+                facts["device"] = canonical_json({**describe(place, precision), **runner.account()})
                 pairs = pd.DataFrame({"reference": plan.reference, "distorted": plan.distorted})
                 write_cache(target, journal, network.layers, channels, images, pairs, facts)
                 journal.remove()
@@ -163,6 +175,13 @@ def orderly_end() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _samples(seen: pd.DataFrame) -> list[np.ndarray]:
+    """Return the row of a picture of the commonest size, and of another size if there is any."""
+    rows = seen.assign(row=np.arange(len(seen))).groupby(["height", "width"])["row"]
+    sizes = rows.agg(["size", "min"]).nlargest(2, "size")
+    return [np.array([row]) for row in sizes["min"]]
 
 
 def _seen_sizes(images: pd.DataFrame, network: Network) -> pd.DataFrame:

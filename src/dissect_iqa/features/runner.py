@@ -4,8 +4,9 @@ import copy
 import logging
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,25 +14,31 @@ import torch
 from dissect_iqa.errors import UserError
 from dissect_iqa.features import expressions
 from dissect_iqa.features.device import PRECISIONS, out_of_memory
+from dissect_iqa.features.fused import Fusing
 from dissect_iqa.features.hooks import Grid, LayerReader
 from dissect_iqa.features.inputs import input_size, picture_input
 from dissect_iqa.features.statistics import ReferenceFeatures, choose_backend, prove
-from dissect_iqa.features.tune import tune
 from dissect_iqa.models.network import Network
 
 #: Relative difference of a statistic that a backend may make.
 _BACKEND_WITHIN = 1e-4
 
 #: Relative difference of a layer that fusing may make; float32 rounding makes some 1e-6.
-_TUNED_WITHIN = 1e-4
+_FUSED_WITHIN = 1e-4
 
-#: Height and width of the part of a picture that is looked at to start.
-_PART = 256
+#: Height and width of the parts of the first and the second picture that are looked at to start.
+_PARTS = ((256, 256), (224, 320))
 
 #: Pixels of a pass on the CPU: five pictures of 384 x 512.
 _PIXELS_ON_CPU = 1 << 20
 
 log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+
+class StatisticsFault(RuntimeError):
+    """The statistics of a layer could not be computed; says nothing about the network."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,15 @@ class Runner:
         A key of `PRECISIONS`.
     raw : collection of int
         Numbers of the layers whose features are handed out whole, too.
-    tuned : bool
-        Fuse what can be fused; only float32 is. Call `start` first, which checks it.
+    plain : bool
+        Run the network as it is and let PyTorch compute the statistics. Otherwise convolutions
+        are fused with what follows them (float32 only), and statistics take a faster backend,
+        both after `start` has compared them with the plain way.
+
+    Attributes
+    ----------
+    left : list of str
+        Fast ways that were left, each with the cause.
     """
 
     def __init__(
@@ -99,23 +113,23 @@ class Runner:
         device: torch.device,
         precision: str = "float32",
         raw: frozenset[int] = frozenset(),
-        tuned: bool = True,
+        plain: bool = False,
     ):
         self.network = network
         self.device = device
+        self.left: list[str] = []
         self._type = PRECISIONS[precision]
         self._raw = raw
         module = network.module
         if self._type != torch.float32:
             module = copy.deepcopy(module).to(dtype=self._type)
-        module = module.to(device=device).to(memory_format=torch.channels_last)
-        self._plain = module.eval()
-        self.tuned = tuned and self._type == torch.float32
-        if self.tuned:
-            module = tune(module, [layer.name for layer in network.layers])
+        module = module.to(device=device).to(memory_format=torch.channels_last).eval()
         self._reader = LayerReader(module, network.layers, network.id)
         self._fragile: set[int] = set()
-        self._backend = choose_backend(device)
+        fused = not plain and self._type == torch.float32
+        self._fusing = Fusing(module) if fused else None
+        self._backend = expressions if plain else choose_backend(device)
+        self._began = self.facts()
 
     def __enter__(self) -> "Runner":
         return self
@@ -123,55 +137,166 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._reader.close()
 
-    def start(self, picture: np.ndarray) -> list[int]:
-        """Check what is fast against what is plain on one picture, and go on with either.
+    def start(self, *pictures: np.ndarray) -> list[int]:
+        """Check what is fast against what is plain, and go on with either.
 
-        Of a picture that isn't resized, a part is enough.
+        Of pictures that aren't resized, a part is enough.
 
         Parameters
         ----------
-        picture : ndarray of uint8, shape (1, H, W, 3)
-            RGB.
+        *pictures : ndarray of uint8, shape (1, H, W, 3)
+            RGB; the first, and one of another size if there is any.
 
         Returns
         -------
         list of int
             The number of channels of each layer.
+
+        Raises
+        ------
+        UserError
+            If the network itself can't take a picture.
         """
-        if self.network.input.size is None:
-            picture = np.ascontiguousarray(picture[:, :_PART, :_PART])
-        references = self._proven_backend(picture)
-        channels = [layer.features.shape[2] for layer in references.layers]
-        if self.tuned:
-            plain = LayerReader(self._plain, self.network.layers, self.network.id)
-            worst = _largest_deviation(plain, self._input(picture), references)
-            if worst <= _TUNED_WITHIN:
-                log.info("%s: fused; layers agree within %.0e", self.network.id, worst)
-                plain.close()
-            else:
-                log.warning("%s: not fused; a layer would differ by %.0e", self.network.id, worst)
-                self._reader.close()
-                self._reader, self.tuned = plain, False
-        return channels
+        fusing, self._fusing = self._fusing, None
+        for picture, size in zip(pictures, _PARTS, strict=False):
+            part, plain = self._part(picture, size)
+            self._prove_backend(plain)
+            if fusing is not None:
+                fusing = self._proven(fusing, part, plain)
+        self._fusing = fusing
+        log.info("%s: %s", self.network.id, self._in_words())
+        self._began = self.facts()
+        return [layer.features.shape[2] for layer in plain.layers]
 
     def facts(self) -> dict[str, Any]:
         """Return how things are done, as far as it can change a number's last digits."""
-        return {"fused": self.tuned, "statistics": self._backend.__name__.rpartition(".")[2]}
+        return {
+            "fused": self._fusing is not None,
+            "statistics": self._backend.__name__.rpartition(".")[2],
+        }
 
-    def _proven_backend(self, picture: np.ndarray) -> References:
-        """Run one picture; fall back to PyTorch's statistics if the chosen ones fail or differ."""
+    def account(self) -> dict[str, Any]:
+        """Return how things were done from `start` on; what was left midway is "in part"."""
+        now = self.facts()
+        return {
+            key: value if value == now[key] else f"in part, then {now[key]}"
+            for key, value in self._began.items()
+        } | ({"left": self.left} if self.left else {})
+
+    def go_plain(self, cause: str) -> bool:
+        """Leave all that is fast; return whether there was anything to leave."""
+        fast = self._fusing is not None or self._backend is not expressions
+        self._fusing, self._backend = None, expressions
+        if fast:
+            self._leave(f"fast ways left for plain ones: {cause}")
+        return fast
+
+    def _leave(self, what: str) -> None:
+        self.left.append(what)
+        log.warning("%s: %s", self.network.id, what)
+
+    def _in_words(self) -> str:
+        network = "fused" if self._fusing is not None else "as it is"
+        how = "by PyTorch" if self._backend is expressions else f"by {self.facts()['statistics']}"
+        return f"the network runs {network}, statistics are computed {how}"
+
+    def _part(self, picture: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, References]:
+        """Return what of a picture is enough to look at, and its references, run plainly."""
+        if self.network.input.size is None:
+            height, width = (max(side, self.network.input.multiple) for side in size)
+            part = np.ascontiguousarray(picture[:, :height, :width])
+            if part.shape != picture.shape:
+                try:
+                    return part, self.references(part)[0]
+                except UserError as error:  # a part may be too small
+                    log.debug("%s: a part of a picture won't do: %s", self.network.id, error)
+        return picture, self.references(picture)[0]
+
+    def _prove_backend(self, references: References) -> None:
+        """Fall back to PyTorch's statistics if the chosen ones fail or differ."""
+        if self._backend is expressions:
+            return
+        finite = [
+            layer for layer in references.layers if bool(torch.isfinite(layer.features).all())
+        ]
         try:
-            references, _ = self.references(picture)
-            worst = prove(self._backend, references.layers)
+            worst = prove(self._backend, finite)
         except Exception as error:  # a compiler may be missing or fail in any way
-            if self._backend is expressions or isinstance(error, UserError) or out_of_memory(error):
+            if out_of_memory(error):
                 raise
-            worst = error
-        if isinstance(worst, float) and worst <= _BACKEND_WITHIN:
-            return references
-        log.warning("statistics are computed by PyTorch, which takes longer (%s)", worst)
+            self._use_expressions(error)
+            return
+        if not worst <= _BACKEND_WITHIN:
+            self._use_expressions(f"would differ by {worst:.0e}")
+
+    def _use_expressions(self, cause: BaseException | str) -> None:
+        text = cause if isinstance(cause, str) else _in_short(cause)
         self._backend = expressions
-        return self.references(picture)[0]
+        self._leave(f"statistics are computed by PyTorch, which takes longer ({text})")
+
+    def _proven(self, fusing: Fusing, picture: np.ndarray, plain: References) -> Fusing | None:
+        """Return what fuses if it changes no layer of a picture, alone and in company."""
+        if not all(bool(torch.isfinite(layer.features).all()) for layer in plain.layers):
+            self._leave("not fused: the network gives values that are not finite")
+            return None
+        before = fusing.count
+        try:
+            worst = max(
+                _deviation(self._reader, self._input(np.repeat(picture, n, 0)), plain, fusing)
+                for n in (1, 2)
+            )
+        except Exception as error:  # whatever it is, the plain network ran
+            if out_of_memory(error):
+                raise
+            self._leave(f"not fused: {_in_short(error)}")
+            return None
+        if not worst <= _FUSED_WITHIN:
+            self._leave(f"not fused; a layer would differ by {worst:.0e}")
+            return None
+        if fusing.count == before:
+            log.info("%s: nothing to fuse", self.network.id)
+            return None
+        log.info("%s: fused; layers agree within %.0e", self.network.id, worst)
+        return fusing
+
+    def _safely(self, work: Callable[[], _Result], pictures: np.ndarray) -> _Result:
+        """Do what is fast; if it fails, do the same plainly and stay with that.
+
+        Raises
+        ------
+        UserError
+            If the plain network fails, too: the fault is its own.
+        """
+        try:
+            return work()
+        except StatisticsFault as error:
+            if self._backend is expressions:
+                raise
+            self._use_expressions(error.__cause__ or error)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            if self._fusing is None:
+                raise self._own_fault(error, pictures) from error
+            fusing, self._fusing = self._fusing, None
+            try:
+                result = self._safely(work, pictures)
+            except Exception:  # also memory: the fused network is not to blame
+                self._fusing = fusing
+                raise
+            self._leave(f"not fused any more; the fused network failed: {_in_short(error)}")
+            return result
+        return self._safely(work, pictures)
+
+    def _own_fault(self, error: Exception, pictures: np.ndarray) -> UserError:
+        if isinstance(error, UserError):
+            return error
+        height, width = pictures.shape[1:3]
+        return UserError(
+            f"{self.network.id}: the network itself fails on a picture of {height} x {width} "
+            f"({_in_short(error)}); write size=... or multiple=... into the column 'input' of "
+            "its row if it needs another size, or correct its builder"
+        )
 
     def most(self, height: int, width: int) -> int:
         """Return how many pictures of that size are worth passing together.
@@ -190,7 +315,15 @@ class Runner:
         ----------
         pictures : ndarray of uint8, shape (R, H, W, 3)
             RGB, all of one size.
+
+        Raises
+        ------
+        UserError
+            If the network itself fails.
         """
+        return self._safely(lambda: self._references(pictures), pictures)
+
+    def _references(self, pictures: np.ndarray) -> tuple[References, HostRows]:
         count = len(self.network.layers)
         kept: list[ReferenceFeatures | None] = [None] * count
         grids: list[Grid] = [(0, 0)] * count
@@ -199,12 +332,12 @@ class Runner:
         def visit(number: int, features: torch.Tensor, grid: Grid) -> None:
             if number in self._fragile:
                 features = features.clone()
-            mean, var, norm = self._backend.moments(features)
+            mean, var, norm = self._computed(lambda: self._backend.moments(features))
             kept[number] = ReferenceFeatures(features, mean, var, norm)
             grids[number] = grid
             versions[number] = features._version
 
-        self._reader.run(self._input(pictures), visit)
+        self._reader.run(self._input(pictures), visit, self._fusing)
         layers = [layer for layer in kept if layer is not None]
         overwritten = {
             number
@@ -213,7 +346,7 @@ class Runner:
         }
         if overwritten:  # an in-place module wrote into what was kept: clone it from now on
             self._fragile |= overwritten
-            return self.references(pictures)
+            return self._references(pictures)
         moments = [torch.stack([layer.mean, layer.var]) for layer in layers]
         raw = {number: layers[number].features.half() for number in self._raw}
         return References(layers, grids), HostRows(moments, raw)
@@ -231,7 +364,17 @@ class Runner:
             What `references` returned.
         index : ndarray of int, shape (N,)
             Which of the references each picture belongs to.
+
+        Raises
+        ------
+        UserError
+            If the network itself fails, or gives a layer another shape than for the references.
         """
+        return self._safely(lambda: self._distorted(pictures, references, index), pictures)
+
+    def _distorted(
+        self, pictures: np.ndarray, references: References, index: np.ndarray
+    ) -> HostRows:
         count = len(self.network.layers)
         rows: list[torch.Tensor | None] = [None] * count
         raw: dict[int, torch.Tensor] = {}
@@ -239,14 +382,31 @@ class Runner:
 
         def visit(number: int, features: torch.Tensor, _grid: Grid) -> None:
             kept = references.layers[number]
-            rows[number] = torch.stack(
-                self._backend.compare(features, kept.features, kept.norm, which)
+            if features.shape[1:] != kept.features.shape[1:]:
+                raise UserError(
+                    f"{self.network.id}: layer {self.network.layers[number].name!r} gives out "
+                    f"{tuple(features.shape[1:])} positions and channels for one picture and "
+                    f"{tuple(kept.features.shape[1:])} for another of the same size; choose "
+                    "other layers"
+                )
+            rows[number] = self._computed(
+                lambda: torch.stack(
+                    self._backend.compare(features, kept.features, kept.norm, which)
+                )
             )
             if number in self._raw:
                 raw[number] = features.half()
 
-        self._reader.run(self._input(pictures), visit)
+        self._reader.run(self._input(pictures), visit, self._fusing)
         return HostRows([row for row in rows if row is not None], raw)
+
+    def _computed(self, compute: Callable[[], _Result]) -> _Result:
+        try:
+            return compute()
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise StatisticsFault(_in_short(error)) from error
 
     def _input(self, pictures: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(pictures)
@@ -255,17 +415,33 @@ class Runner:
         return picture_input(tensor, self.network.input).to(self._type)
 
 
-def _largest_deviation(plain: LayerReader, pictures: torch.Tensor, references: References) -> float:
-    """Return the largest relative difference (L2) of any layer from that of the plain network."""
+def _deviation(
+    reader: LayerReader, pictures: torch.Tensor, plain: References, fusing: Fusing
+) -> float:
+    """Return the largest relative difference (L2) of any layer from that of the plain network.
+
+    All pictures are the same. NaN and another shape count as infinite.
+    """
     found = [0.0]
 
     def visit(number: int, features: torch.Tensor, _grid: Grid) -> None:
-        difference = torch.linalg.vector_norm(references.layers[number].features - features)
-        norm = torch.linalg.vector_norm(features)
-        found.append(float(difference / norm) if norm > 0 else float(difference))
+        right = plain.layers[number].features
+        if features.shape[1:] != right.shape[1:]:
+            found.append(math.inf)
+            return
+        difference = torch.linalg.vector_norm(features - right, dim=(1, 2)).max()
+        norm = torch.linalg.vector_norm(right)
+        value = float(difference / norm) if norm > 0 else float(difference)
+        found.append(math.inf if math.isnan(value) else value)
 
-    plain.run(pictures, visit)
-    return max(found, key=lambda value: math.inf if math.isnan(value) else value)
+    reader.run(pictures, visit, fusing)
+    return max(found)
+
+
+def _in_short(error: BaseException) -> str:
+    """Return an error's type and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _to_host(tensor: torch.Tensor) -> torch.Tensor:
