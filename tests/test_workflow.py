@@ -1,13 +1,16 @@
 """Change something, then exactly these jobs run again; bad input ends in one clear sentence."""
 
 import re
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import DATASETS, ONE_MORE, snakemake, write_study
+from conftest import DATASETS, ONE_MORE, REPOSITORY, snakemake, write_study
 from PIL import Image
 
 from dissect_iqa.figures import FIGURES
@@ -294,3 +297,39 @@ def test_extraction_and_baselines_refuse_another_data_set(study: Path) -> None:
     assert run.returncode != 0
     said = re.findall(r"error: \S*pairs\.parquet: made with other settings", run.stderr)
     assert len(said) == len(targets), run.stderr
+
+
+@pytest.mark.slow
+def test_paths_with_blanks_and_quotes(tmp_path: Path) -> None:
+    """Of the Python, of the clone and of the study: jobs are started through a shell."""
+    clone = tmp_path / "my o'clone & #1"
+    clone.mkdir()
+    for part in ("Snakefile", "workflow", "profiles", "envs"):
+        (clone / part).symlink_to(REPOSITORY / part)
+    (clone / "venv").symlink_to(sys.prefix)
+    (clone / "config").symlink_to(write_study(clone / "my study") / "config")
+    (clone / "pictures").symlink_to("my study/pictures")
+    command = [clone / "venv/bin/python", "-m", "snakemake", "resources/datasets/own/pairs.parquet"]
+    run = subprocess.run(
+        [*command, "--cores", "1"], capture_output=True, text=True, cwd=clone, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (clone / "resources/datasets/own/pairs.parquet").is_file()
+
+
+def test_a_clone_in_a_path_with_braces_is_refused_at_once(tmp_path: Path) -> None:
+    clone = tmp_path / "a{b}"
+    shutil.copytree(REPOSITORY / "workflow", clone / "workflow")
+    shutil.copy(REPOSITORY / "Snakefile", clone)
+    folder = write_study(tmp_path / "study")
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", clone / "Snakefile", "--cores", "1"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(r"a\{b\}.*path has braces .*move the clone", output), output
+    assert "Traceback" not in output and not (folder / "results").exists()

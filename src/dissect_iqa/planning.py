@@ -37,6 +37,23 @@ def _end(error: UserError, say: Callable[[str], object]) -> NoReturn:
     raise SystemExit(1) from None
 
 
+def check_clone(folder: str) -> None:
+    """Check that Snakemake can handle the path of the workflow's own files.
+
+    It takes braces in the paths of scripts and environments for wildcards.
+
+    Raises
+    ------
+    UserError
+        If the path has braces or a line break in it.
+    """
+    if set(folder) & set("{}\n\r"):
+        raise UserError(
+            f"{folder!r}: this clone's path has braces or a line break in it, which Snakemake "
+            "can't handle; move the clone, or rename the folder"
+        )
+
+
 class Told:
     """Stands for an object towards the rules: whatever of it raises ends with its sentence.
 
