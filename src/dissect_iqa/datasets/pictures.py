@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,8 +10,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
+
+from dissect_iqa.datasets.decoding import MOST_BYTES, check_whole, decode_picture
+from dissect_iqa.regular_files import open_regular, read_bytes
 
 #: Pictures a task handles; bounds what waits in queues.
 _TASK_SIZE = 64
@@ -125,47 +126,21 @@ def _inspect(root: Path, reference: str, rows: Iterable[tuple[int, str]]) -> Ins
 def _decode(root: Path, file: str, found: Inspection) -> np.ndarray | None:
     """Return a picture as (height, width, 3) uint8, noting its facts or its fault in `found`."""
     try:
-        data = (root / file).read_bytes()
+        data = read_bytes(root / file, MOST_BYTES)
+        # the depth and kind first: what can't be read anyhow needn't be whole
         pixels = decode_picture(data)
+        check_whole(data)
     except MemoryError:
         raise
+    except OSError as error:
+        found.problems.append(f"{file}: {error.strerror or error}")
+        return None
     except Exception as error:  # decoders fail in many ways, and each means the same here
         found.problems.append(f"{file}: {error or type(error).__name__}")
         return None
     height, width = pixels.shape[:2]
     found.pictures.append((file, hashlib.sha256(data).hexdigest(), width, height))
     return pixels
-
-
-def decode_picture(data: bytes) -> np.ndarray:
-    """Decode an 8-bit grey or colour picture.
-
-    Parameters
-    ----------
-    data : bytes
-        Content of the file.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB, 0..255.
-
-    Raises
-    ------
-    ValueError
-        If the picture has more than one frame, more than 8 bits or real transparency.
-    Exception
-        Whatever Pillow raises for a damaged file.
-    """
-    with Image.open(io.BytesIO(data)) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ValueError("has several frames")
-        picture.load()
-        if picture.mode not in ("1", "L", "P", "RGB", "LA", "RGBA"):
-            raise ValueError(f"is of mode {picture.mode}; only 8-bit grey and RGB are supported")
-        if picture.mode in ("LA", "RGBA") and picture.getchannel("A").getextrema()[0] < 255:
-            raise ValueError("is partly transparent; blend it with a background first")
-        return np.asarray(picture.convert("RGB"))
 
 
 def hash_files(files: list[Path], workers: int | None = None) -> Iterator[str | OSError]:
@@ -181,7 +156,7 @@ def hash_files(files: list[Path], workers: int | None = None) -> Iterator[str | 
 
 def _hash(file: Path) -> str | OSError:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         return error
