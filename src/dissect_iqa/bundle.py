@@ -65,6 +65,10 @@ def bundle(
     UserError
         If something is missing, damaged or made with other settings, or lies outside the folder.
     """
+    if study.config.rehearse:
+        raise UserError(
+            "a rehearsal has no results to hand on; take 'rehearse: true' out of the configuration"
+        )
     folder, archive = Path(folder), Path(archive)
     mode = _mode(archive)
     wanted: dict[str, str | None] = dict.fromkeys(_inputs(study, config_files, folder))

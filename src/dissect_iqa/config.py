@@ -71,6 +71,11 @@ class Config(Settings):
     offline: bool = Field(
         False, description="Never touch the network; say which file is missing instead."
     )
+    rehearse: bool = Field(
+        False,
+        description="Run everything with untrained networks on a few small pictures, without a "
+        "download, in the folder `rehearsal/`: to find what is wrong before the real run.",
+    )
     extraction: ExtractionSettings = ExtractionSettings()
     readouts: ReadoutSettings = ReadoutSettings()
     statistics: StatisticsSettings = StatisticsSettings()

@@ -68,6 +68,7 @@ def describe(
     datasets: Mapping[str, Mapping[str, Any]],
     statistics: StatisticsSettings,
     bibliography: str = "",
+    notice: str = "",
 ) -> MethodsText:
     """Describe the study that gave these correlations: only what ran is named and cited.
 
@@ -85,6 +86,8 @@ def describe(
         How correlations and intervals were computed.
     bibliography : str
         BibTeX of the papers behind the models.
+    notice : str
+        What has to be said first, e.g. that this was a rehearsal.
 
     Returns
     -------
@@ -107,6 +110,7 @@ def describe(
     metrics = list(dict.fromkeys(correlations.loc[is_metric, "model"]))
     sections = [
         "# Methods",
+        f"**{notice}**" if notice else "",
         _data(correlations, datasets),
         _models(ran),
         _readout(list(dict.fromkeys(networks["distance"])), metrics),

@@ -22,6 +22,7 @@ from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.models.comparisons import read_comparisons
 from dissect_iqa.models.table import ModelRow, read_models, select
 from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
+from dissect_iqa.rehearsal import FOLDER, REHEARSAL_VERSION, rehearsed, seed_of, shortest_side
 from dissect_iqa.validation import Origin, suggest
 
 #: Raise a stage's number when its code changes what it computes; never for cosmetics.
@@ -66,7 +67,7 @@ class Study:
     """
 
     def __init__(self, config: Config, origin: Origin | None = None):
-        self.config = config
+        self.config = rehearsed(config) if config.rehearse else config
         self._origin = origin or Origin()
         self._table: dict[str, ModelRow] = {}
         self.models: dict[str, ModelRow] = {}
@@ -83,6 +84,11 @@ class Study:
                 self.comparisons  # noqa: B018  read now, so that its faults are found now
         problems.raise_all()
         self.spec = lru_cache(maxsize=None)(self._spec)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all that the study makes: the current one, or a rehearsal's own."""
+        return FOLDER if self.config.rehearse else Path()
 
     @classmethod
     def from_values(
@@ -156,6 +162,8 @@ class Study:
     def _spec(self, stage: str, dataset: str = "", name: str = "") -> str:
         """Return the canonical JSON spec of one stage for one data set and model or metric."""
         content = getattr(self, f"_{stage}")(dataset, name)
+        if self.config.rehearse:
+            content["rehearsal"] = REHEARSAL_VERSION
         return canonical_json({"stage": stage, "version": STAGE_VERSIONS[stage], **content})
 
     def fingerprint(self, stage: str, dataset: str = "", name: str = "") -> str:
@@ -229,7 +237,8 @@ class Study:
         """Return what each prepared data set says of itself: label, citation, licence ..."""
         return {
             name: table_provenance(
-                f"resources/datasets/{name}/pairs.parquet", self.spec("fetch_dataset", name)
+                self.folder / f"resources/datasets/{name}/pairs.parquet",
+                self.spec("fetch_dataset", name),
             )
             for name in self.datasets
         }
@@ -300,12 +309,18 @@ class Study:
     def _fetch_dataset(self, dataset: str, _: str) -> dict[str, Any]:
         entry = self.dataset(dataset).spec()
         if "csv_sha256" in entry and entry["csv_sha256"] is None:
-            entry["csv_sha256"] = _prepared_scores(dataset)
-        return {"dataset": dataset, "entry": entry}
+            entry["csv_sha256"] = _prepared_scores(self.folder, dataset)
+        content = {"dataset": dataset, "entry": entry}
+        if self.config.rehearse:
+            content["shortest_side"] = shortest_side(self.config)
+        return content
 
     def _fetch_weights(self, _: str, model: str) -> dict[str, Any]:
         spec = self.row(model).spec()
-        return {"model": {key: spec[key] for key in spec if key not in ("layers", "input")}}
+        content = {"model": {key: spec[key] for key in spec if key not in ("layers", "input")}}
+        if self.config.rehearse:
+            content["seed"] = seed_of(self.row(model))
+        return content
 
     def _extract_features(self, dataset: str, model: str) -> dict[str, Any]:
         extraction = self.config.extraction
@@ -400,12 +415,12 @@ class Study:
         }
 
 
-def _prepared_scores(dataset: str) -> str | None:
+def _prepared_scores(folder: Path, dataset: str) -> str | None:
     """Return the sha256 of the scores that a finished own data set was made from.
 
     Its pictures and scores may be gone by now, as they are where a study was unbundled.
     """
-    path = Path("resources/datasets", dataset, "pairs.parquet")
+    path = folder / f"resources/datasets/{dataset}/pairs.parquet"
     if not path.is_file():
         return None
     return json.loads(table_provenance(path)["spec"])["entry"].get("csv_sha256")

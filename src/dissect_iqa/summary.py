@@ -155,16 +155,17 @@ def print_study(study: Any) -> None:
     Parameters
     ----------
     study : Study
-        Its results are looked for in the current folder; without them nothing is printed.
+        Its results are looked for in its folder; without them nothing is printed.
     """
-    table = Path("results/correlations.parquet")
+    results = study.folder / "results"
+    table = results / "correlations.parquet"
     if not table.is_file() or table_provenance(table)["spec"] != study.spec("collect"):
         return
     places = {
-        "figures": Path("results/figures"),
-        "best layers": Path("results/summary.csv"),
-        "claims": Path("results/claims.md"),
-        "methods": Path("results/methods.md"),
+        "figures": results / "figures",
+        "best layers": results / "summary.csv",
+        "claims": results / "claims.md",
+        "methods": results / "methods.md",
         "one page": "snakemake --report report.html",
     }
     frame = read_table(table)

@@ -12,6 +12,14 @@ with told(logger.error):
         logger.error,
     )
 
+
+# A rehearsal writes what it makes into a folder of its own.
+pathvars:
+    results=str(study.folder / "results"),
+    resources=str(study.folder / "resources"),
+    logs=str(study.folder / "logs"),
+
+
 METRIC = "|".join(study.config.baselines) or "no_baseline"
 
 

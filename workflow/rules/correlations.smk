@@ -3,17 +3,17 @@
 
 rule correlate:
     input:
-        distances="results/distances/{dataset}/{name}.parquet",
+        distances="<results>/distances/{dataset}/{name}.parquet",
         readouts=lambda wildcards: (
-            ["results/readouts/{dataset}/{name}.parquet"]
+            ["<results>/readouts/{dataset}/{name}.parquet"]
             if study.has_readouts(wildcards.dataset, wildcards.name)
             else []
         ),
-        pairs="resources/datasets/{dataset}/pairs.parquet",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
-        "results/correlations/{dataset}/{name}.parquet",
+        "<results>/correlations/{dataset}/{name}.parquet",
     log:
-        "logs/correlate/{dataset}/{name}.log",
+        "<logs>/correlate/{dataset}/{name}.log",
     conda:
         "../../envs/tables.yaml"
     resources:
@@ -32,29 +32,29 @@ rule correlate:
 rule collect:
     input:
         expand(
-            "results/correlations/{dataset}/{name}.parquet",
+            "<results>/correlations/{dataset}/{name}.parquet",
             dataset=study.datasets,
             name=study.scored(),
         ),
         pairs=expand(
-            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
     output:
-        correlations="results/correlations.parquet",
+        correlations="<results>/correlations.parquet",
         summary=report(
-            "results/summary.csv",
+            "<results>/summary.csv",
             caption="../report/summary.rst",
             category="Tables",
             labels={"table": "best layers"},
         ),
         published=report(
-            "results/published.csv",
+            "<results>/published.csv",
             caption="../report/published.rst",
             category="Tables",
             labels={"table": "published figures and ours"},
         ),
     log:
-        "logs/collect.log",
+        "<logs>/collect.log",
     conda:
         "../../envs/tables.yaml"
     resources:
@@ -71,17 +71,17 @@ rule collect:
 
 rule compare:
     input:
-        correlations="results/correlations.parquet",
+        correlations="<results>/correlations.parquet",
         distances=lambda wildcards: expand(
-            "results/distances/{dataset}/{name}.parquet",
+            "<results>/distances/{dataset}/{name}.parquet",
             dataset=wildcards.dataset,
             name=study.scored(),
         ),
-        pairs="resources/datasets/{dataset}/pairs.parquet",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
-        "results/comparisons/{dataset}.parquet",
+        "<results>/comparisons/{dataset}.parquet",
     log:
-        "logs/compare/{dataset}.log",
+        "<logs>/compare/{dataset}.log",
     conda:
         "../../envs/tables.yaml"
     resources:
@@ -97,23 +97,23 @@ rule compare:
 
 rule test_claims:
     input:
-        correlations="results/correlations.parquet",
+        correlations="<results>/correlations.parquet",
         comparisons=expand(
-            "results/comparisons/{dataset}.parquet", dataset=study.rated()
+            "<results>/comparisons/{dataset}.parquet", dataset=study.rated()
         ),
         pairs=expand(
-            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
     output:
-        table="results/claims.csv",
+        table="<results>/claims.csv",
         text=report(
-            "results/claims.md",
+            "<results>/claims.md",
             caption="../report/claims.rst",
             category="Claims",
             labels={"text": "findings of the paper"},
         ),
     log:
-        "logs/test_claims.log",
+        "<logs>/test_claims.log",
     conda:
         "../../envs/tables.yaml"
     params:

@@ -3,11 +3,11 @@
 
 rule fetch_dataset:
     output:
-        pairs="resources/datasets/{dataset}/pairs.parquet",
-        images="resources/datasets/{dataset}/images.parquet",
-        provenance="resources/datasets/{dataset}/provenance.json",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+        images="<resources>/datasets/{dataset}/images.parquet",
+        provenance="<resources>/datasets/{dataset}/provenance.json",
     log:
-        "logs/fetch_dataset/{dataset}.log",
+        "<logs>/fetch_dataset/{dataset}.log",
     priority: 100  # bad input is to be found before any long work starts
     conda:
         "../../envs/dissect-iqa.yaml"

@@ -3,12 +3,12 @@
 
 rule measure_distances:
     input:
-        features="results/features/{dataset}/{model}.h5",
-        pairs="resources/datasets/{dataset}/pairs.parquet",
+        features="<results>/features/{dataset}/{model}.h5",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
-        "results/distances/{dataset}/{model}.parquet",
+        "<results>/distances/{dataset}/{model}.parquet",
     log:
-        "logs/measure_distances/{dataset}/{model}.log",
+        "<logs>/measure_distances/{dataset}/{model}.log",
     conda:
         "../../envs/dissect-iqa.yaml"
     resources:
@@ -32,18 +32,18 @@ rule fit_readouts:
     input:
         # its own, then those of the data sets that are fitted to and measured here
         features=lambda wildcards: expand(
-            "results/features/{dataset}/{model}.h5",
+            "<results>/features/{dataset}/{model}.h5",
             dataset=[wildcards.dataset, *study.readout_sources(wildcards.dataset)],
             model=wildcards.model,
         ),
         pairs=lambda wildcards: expand(
-            "resources/datasets/{dataset}/pairs.parquet",
+            "<resources>/datasets/{dataset}/pairs.parquet",
             dataset=[wildcards.dataset, *study.readout_sources(wildcards.dataset)],
         ),
     output:
-        "results/readouts/{dataset}/{model}.parquet",
+        "<results>/readouts/{dataset}/{model}.parquet",
     log:
-        "logs/fit_readouts/{dataset}/{model}.log",
+        "<logs>/fit_readouts/{dataset}/{model}.log",
     conda:
         "../../envs/dissect-iqa.yaml"
     threads: 2
@@ -64,16 +64,16 @@ rule fit_readouts:
 
 rule score_baselines:
     input:
-        pairs="resources/datasets/{dataset}/pairs.parquet",
-        images="resources/datasets/{dataset}/images.parquet",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+        images="<resources>/datasets/{dataset}/images.parquet",
         trunk=lambda wildcards: expand(
-            "resources/weights/{model}.safetensors",
+            "<resources>/weights/{model}.safetensors",
             model=study.trunk(wildcards.metric) or [],
         ),
     output:
-        "results/distances/{dataset}/{metric}.parquet",
+        "<results>/distances/{dataset}/{metric}.parquet",
     log:
-        "logs/score_baselines/{dataset}/{metric}.log",
+        "<logs>/score_baselines/{dataset}/{metric}.log",
     conda:
         "../../envs/dissect-iqa.yaml"
     threads: 2

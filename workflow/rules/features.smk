@@ -3,15 +3,15 @@
 
 rule extract_features:
     input:
-        pairs="resources/datasets/{dataset}/pairs.parquet",
-        images="resources/datasets/{dataset}/images.parquet",
-        weights="resources/weights/{model}.safetensors",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+        images="<resources>/datasets/{dataset}/images.parquet",
+        weights="<resources>/weights/{model}.safetensors",
     output:
-        "results/features/{dataset}/{model}.h5",
+        "<results>/features/{dataset}/{model}.h5",
     log:
-        "logs/extract_features/{dataset}/{model}.log",
+        "<logs>/extract_features/{dataset}/{model}.log",
     benchmark:
-        "results/benchmarks/extract_features/{dataset}/{model}.tsv"
+        "<results>/benchmarks/extract_features/{dataset}/{model}.tsv"
     conda:
         "../../envs/dissect-iqa.yaml"
     threads: 4

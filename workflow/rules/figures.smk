@@ -9,20 +9,20 @@ for figure in FIGURES:
         name:
             f"plot_{figure}"
         input:
-            correlations="results/correlations.parquet",
+            correlations="<results>/correlations.parquet",
             pairs=expand(
-                "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+                "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
             ),
         output:
-            multiext(f"results/figures/{figure}", ".pdf", ".svg"),
+            multiext(f"<results>/figures/{figure}", ".pdf", ".svg"),
             png=report(
-                f"results/figures/{figure}.png",
+                f"<results>/figures/{figure}.png",
                 caption=f"../report/{figure}.rst",
                 category="Figures",
                 labels={"figure": figure},
             ),
         log:
-            f"logs/plot/{figure}.log",
+            f"<logs>/plot/{figure}.log",
         conda:
             "../../envs/tables.yaml"
         params:
@@ -36,21 +36,21 @@ for figure in FIGURES:
 rule plot_duels:
     input:
         comparisons=expand(
-            "results/comparisons/{dataset}.parquet", dataset=study.rated()
+            "<results>/comparisons/{dataset}.parquet", dataset=study.rated()
         ),
         pairs=expand(
-            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
     output:
-        multiext("results/figures/duels", ".pdf", ".svg"),
+        multiext("<results>/figures/duels", ".pdf", ".svg"),
         png=report(
-            "results/figures/duels.png",
+            "<results>/figures/duels.png",
             caption="../report/duels.rst",
             category="Figures",
             labels={"figure": "duels"},
         ),
     log:
-        "logs/plot/duels.log",
+        "<logs>/plot/duels.log",
     conda:
         "../../envs/tables.yaml"
     params:
@@ -63,20 +63,20 @@ rule plot_duels:
 
 rule write_methods:
     input:
-        correlations="results/correlations.parquet",
+        correlations="<results>/correlations.parquet",
         pairs=expand(
-            "resources/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
     output:
         text=report(
-            "results/methods.md",
+            "<results>/methods.md",
             caption="../report/methods.rst",
             category="Methods",
             labels={"text": "methods"},
         ),
-        references="results/references.bib",
+        references="<results>/references.bib",
     log:
-        "logs/write_methods.log",
+        "<logs>/write_methods.log",
     conda:
         "../../envs/tables.yaml"
     params:

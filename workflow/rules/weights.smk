@@ -3,9 +3,12 @@
 
 rule fetch_weights:
     output:
-        "resources/weights/{model}.safetensors",
+        # a rehearsal's are random numbers, not worth their room once they were read
+        (temp if study.config.rehearse else str)(
+            "<resources>/weights/{model}.safetensors"
+        ),
     log:
-        "logs/fetch_weights/{model}.log",
+        "<logs>/fetch_weights/{model}.log",
     priority: 100  # bad input is to be found before any long work starts
     conda:
         "../../envs/dissect-iqa.yaml"

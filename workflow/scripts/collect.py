@@ -11,7 +11,7 @@ with job(snakemake.log[0]):
 
     study = Study.from_values(snakemake.config)
     parts = [
-        read_table(f"results/correlations/{dataset}/{name}.parquet", spec)
+        read_table(study.folder / f"results/correlations/{dataset}/{name}.parquet", spec)
         for dataset, name, spec in study.correlations()
     ]
     for dataset, path in zip(study.datasets, snakemake.input.pairs, strict=True):
@@ -21,4 +21,5 @@ with job(snakemake.log[0]):
     write_table(table, snakemake.output.correlations, snakemake.params.spec)
     for output, content in (("summary", summarise), ("published", check_published)):
         with atomic_path(getattr(snakemake.output, output)) as temporary:
-            content(table).to_csv(temporary, index=False)
+            marked = {"note": "rehearsal, no result"} if study.config.rehearse else {}
+            content(table).assign(**marked).to_csv(temporary, index=False)

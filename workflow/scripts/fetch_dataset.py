@@ -6,6 +6,7 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.datasets import prepare_dataset
+    from dissect_iqa.rehearsal import shortest_side
     from dissect_iqa.study import Study
 
     study = Study.from_values(snakemake.config)
@@ -15,4 +16,5 @@ with job(snakemake.log[0]):
         downloads=Path("resources/downloads"),
         spec=snakemake.params.spec,
         offline=study.config.offline,
+        rehearse=shortest_side(study.config) if study.config.rehearse else None,
     )

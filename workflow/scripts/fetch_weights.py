@@ -15,4 +15,5 @@ with job(snakemake.log[0]):
         cache=Path("resources/downloads"),
         spec=snakemake.params.spec,
         offline=study.config.offline,
+        rehearse=study.config.rehearse,
     )

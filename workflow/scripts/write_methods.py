@@ -5,6 +5,7 @@ from dissect_iqa.job import job
 with job(snakemake.log[0]):
     from dissect_iqa.methods import describe, write_methods
     from dissect_iqa.provenance import read_table
+    from dissect_iqa.rehearsal import NOTICE
     from dissect_iqa.study import Study
 
     study = Study.from_values(snakemake.config)
@@ -14,6 +15,7 @@ with job(snakemake.log[0]):
         study.dataset_facts(),
         study.config.statistics,
         study.bibliography(),
+        NOTICE if study.config.rehearse else "",
     )
     write_methods(
         methods, snakemake.output.text, snakemake.output.references, snakemake.params.spec

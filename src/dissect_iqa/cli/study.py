@@ -1,6 +1,7 @@
-"""Commands about a whole study: `doctor`, `bundle`, `unbundle`."""
+"""Commands about a whole study: `doctor`, `rehearse`, `bundle`, `unbundle`."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -70,3 +71,40 @@ def unbundle(
 
     members = unpack(archive, folder, overwrite=overwrite, trust=trust)
     say(f"{folder}: {len(members)} files of {archive} in place, all checked")
+
+
+@app.command()
+@sentence
+def rehearse(
+    configfile: ConfigFiles = None,
+    config: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="One option; may be repeated.")
+    ] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Default: all.")] = None,
+    report: Annotated[bool, typer.Option(help="Write rehearsal/report.html, too.")] = False,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- SNAKEMAKE OPTIONS]", show_default=False)
+    ] = None,
+) -> None:
+    """Run a whole study in minutes, with untrained networks on a few small pictures.
+
+    Nothing is downloaded, and everything lies in rehearsal/: to find what is wrong with a
+    configuration before the real run.
+    """
+    from dissect_iqa.cli.console import in_time
+    from dissect_iqa.rehearsal import FOLDER, NOT_REHEARSED
+    from dissect_iqa.rehearse import run, snakemake_command
+
+    began = time.time()
+    common = (configfile or (), config or (), cores)
+    faults = run(snakemake_command(*common, more or ()), began)
+    if report and not faults:
+        page = ("--report", str(FOLDER / "report.html"))
+        faults = run(snakemake_command(*common, (*(more or ()), *page)), began)
+    for fault in faults:
+        say(fault, "bold red")
+    if faults:
+        say(f"The rehearsal failed; {len(faults)} to mend. What is done is kept: rehearse again.")
+        raise typer.Exit(1)
+    say(f"The rehearsal went through in {in_time(time.time() - began)}. {NOT_REHEARSED}")
+    say(f"Nothing in {FOLDER}/ is a result; to be rid of it: rm -r {FOLDER}")

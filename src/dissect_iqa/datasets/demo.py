@@ -219,13 +219,27 @@ def reference_picture(photograph: Photograph, crop: tuple[int, int]) -> np.ndarr
         If the crop is too small or larger than the photograph.
     """
     height, width = crop
-    with Image.open(_locate(photograph)) as file:
-        picture = file.convert("RGB")
+    picture = _open(photograph)
     if min(crop) < SMALLEST_SIDE or height > picture.height or width > picture.width:
         raise UserError(
             f"demo: a crop of {height}x{width} (height x width) doesn't suit {photograph.name}; "
             f"allowed: {SMALLEST_SIDE}x{SMALLEST_SIDE} to {picture.height}x{picture.width}"
         )
+    return _cut(picture, photograph, crop)
+
+
+def thumbnail(photograph: Photograph, crop: tuple[int, int]) -> np.ndarray:
+    """Return what `reference_picture` does, of any size and for no study: a small stand-in."""
+    return _cut(_open(photograph), photograph, crop)
+
+
+def _open(photograph: Photograph) -> Image.Image:
+    with Image.open(_locate(photograph)) as file:
+        return file.convert("RGB")
+
+
+def _cut(picture: Image.Image, photograph: Photograph, crop: tuple[int, int]) -> np.ndarray:
+    height, width = crop
     box = _window(photograph.subject, picture.size, crop)
     return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=box))
 

@@ -1,7 +1,7 @@
 """The last step of every data set: check table and pictures against each other, and write."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,6 +29,7 @@ def finish(
     aside: Iterable[str] = (),
     counts: Counts | None = None,
     drop_identical: bool = False,
+    choose: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
     workers: int | None = None,
 ) -> None:
     """Check a table of pairs against its pictures and write the data set's three files.
@@ -53,6 +54,8 @@ def finish(
         References and pairs that must come out before identical pairs are dropped.
     drop_identical : bool
         Leave out pairs whose pictures are pixel-identical.
+    choose : callable, optional
+        Takes some of the pairs, after all have been checked; for a rehearsal.
     workers : int, optional
         Processes that decode; default: all CPUs.
 
@@ -82,6 +85,8 @@ def finish(
         left_out["pixel-identical to the reference"] = (
             len(frame) - len(pairs) - sum(left_out.values())
         )
+    if choose is not None:
+        pairs = choose(pairs)
     facts = {
         "root": ".",
         "label": None,

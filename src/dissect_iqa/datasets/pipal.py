@@ -22,7 +22,7 @@ CLASSES = (
     "super-resolution and denoising",
     "traditional distortions",
 )
-_SHORT = (
+SHORT = (
     "traditional_sr",
     "psnr_sr",
     "mismatch_sr",
@@ -54,7 +54,7 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
                 "distorted_file": index.locate(name),
                 "distortion": CLASSES[kind],
                 "score": score,
-                **{f"subset_{short}": kind == place for place, short in enumerate(_SHORT)},
+                **{f"subset_{short}": kind == place for place, short in enumerate(SHORT)},
             }
         )
     frame = pd.DataFrame.from_records(records)

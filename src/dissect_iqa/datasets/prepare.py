@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -15,6 +17,9 @@ from dissect_iqa.datasets.finish import check_counts, check_pictures, complete, 
 from dissect_iqa.datasets.folder import read_folder
 from dissect_iqa.datasets.obtain import PICTURES, obtain
 from dissect_iqa.datasets.registry import KINDS
+from dissect_iqa.datasets.rehearsal import label, make_up, take_few
+
+Choose = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def prepare_dataset(
@@ -24,6 +29,7 @@ def prepare_dataset(
     spec: str,
     offline: bool = False,
     workers: int | None = None,
+    rehearse: int | None = None,
 ) -> None:
     """Make a data set ready: `pairs.parquet`, `images.parquet`, `provenance.json`, pictures.
 
@@ -44,6 +50,9 @@ def prepare_dataset(
         Never touch the network; say which file to put where instead.
     workers : int, optional
         Processes that decode and hash pictures; default: all CPUs.
+    rehearse : int, optional
+        Make a rehearsal's data set instead: a few pairs of a `folder` that is there, of which all
+        are checked, else made-up pictures with so many pixels on the short side.
 
     Raises
     ------
@@ -52,12 +61,24 @@ def prepare_dataset(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        if entry.kind == "demo":
+        few = take_few if rehearse is not None else None
+        if rehearse is not None and entry.folder is None:
+            _prepare_rehearsal(entry, folder, spec, rehearse, workers)
+        elif entry.kind == "demo":
             _prepare_demo(folder, spec, workers)
         elif entry.kind == "folder":
-            _prepare_own(entry, folder, spec, workers)
+            _prepare_own(entry, folder, spec, few, workers)
         else:
-            _prepare_public(KINDS[entry.kind], entry, folder, downloads, spec, offline, workers)
+            kind = KINDS[entry.kind]
+            _prepare_public(kind, entry, folder, downloads, spec, offline, few, workers)
+
+
+def _prepare_rehearsal(
+    entry: DatasetEntry, folder: Path, spec: str, side: int, workers: int | None
+) -> None:
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    frame, facts = make_up(entry, folder, side)
+    finish(folder, frame, facts, spec, workers=workers)
 
 
 def _prepare_demo(folder: Path, spec: str, workers: int | None) -> None:
@@ -69,7 +90,9 @@ def _prepare_demo(folder: Path, spec: str, workers: int | None) -> None:
     finish(folder, frame, facts, spec, workers=workers)
 
 
-def _prepare_own(entry: DatasetEntry, folder: Path, spec: str, workers: int | None) -> None:
+def _prepare_own(
+    entry: DatasetEntry, folder: Path, spec: str, few: Choose | None, workers: int | None
+) -> None:
     assert entry.folder is not None
     root = _root(entry.folder, folder)
     index = index_folder(entry.folder, entry.ignore)
@@ -80,7 +103,7 @@ def _prepare_own(entry: DatasetEntry, folder: Path, spec: str, workers: int | No
         "direction": entry.direction,
         "citation": entry.citation,
         "licence": entry.licence,
-        "label": entry.label,
+        "label": label(few is not None, entry.label),
         "source": {"label": "local folder", "folder": str(entry.folder)},
         **reading.facts,
     }
@@ -91,6 +114,7 @@ def _prepare_own(entry: DatasetEntry, folder: Path, spec: str, workers: int | No
         spec,
         index=index,
         drop_identical=entry.drop_identical,
+        choose=few,
         workers=workers,
     )
 
@@ -102,6 +126,7 @@ def _prepare_public(
     downloads: Path,
     spec: str,
     offline: bool,
+    few: Choose | None,
     workers: int | None,
 ) -> None:
     if entry.folder is not None:
@@ -126,6 +151,7 @@ def _prepare_public(
         "citation_key": kind.citation.key,
         "licence": kind.licence,
         "page": kind.page,
+        "label": label(few is not None),
         "source": source,
         **found.reading.facts,
     }
@@ -138,6 +164,7 @@ def _prepare_public(
         aside={prefix + file for file in found.reading.aside},
         counts=kind.expected(entry, found.reading),
         drop_identical=entry.drop_identical,
+        choose=few,
         workers=workers,
     )
 

@@ -52,7 +52,9 @@ def _of_this_study(item: Finding, config_files: Sequence[Path | str]) -> Finding
 def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Finding]:
     findings = [cores(len(os.sched_getaffinity(0))), torch_build()]
     try:
-        study = Study.from_values(*config_values(config_files))
+        values, files = config_values(config_files)
+        # What the real run needs, also where the configuration is that of a rehearsal
+        study = Study.from_values({**values, "rehearse": False}, files)
         rows = weights_rows(study)
     except UserError as error:
         fault = f"correct what it names, {AGAIN}"

@@ -16,6 +16,7 @@ from dissect_iqa.models.sources import SourceFile, obtain_source
 from dissect_iqa.models.weights_file import weights_provenance, write_weights
 from dissect_iqa.models.weights_lock import LOCK_TABLE
 from dissect_iqa.provenance import fingerprint
+from dissect_iqa.rehearsal import seed_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def fetch_weights(
     spec: str,
     offline: bool = False,
     lock: Path | str = LOCK_TABLE,
+    rehearse: bool = False,
 ) -> None:
     """Make the weights file of one model.
 
@@ -46,6 +48,9 @@ def fetch_weights(
         where.
     lock : path
         Table of the sums that are pinned when a file is first fetched.
+    rehearse : bool
+        Take the architecture's own random start instead of its weights, fetch nothing; see
+        `dissect_iqa.rehearsal`.
 
     Raises
     ------
@@ -54,9 +59,9 @@ def fetch_weights(
         architecture (naming the keys).
     """
     target, cache, lock = Path(target), Path(cache), Path(lock)
-    if row.weights_kind == "seed":
+    if rehearse or row.weights_kind == "seed":
         source = None
-        module = build(row, seed=int(row.weights_source))
+        module = build(row, seed=seed_of(row))
     else:
         source = obtain_source(row, cache, lock, offline)
         module = _load(row, source)
@@ -64,7 +69,7 @@ def fetch_weights(
         "model": row.id,
         "spec": spec,
         "fingerprint": fingerprint(spec),
-        "source": source.source if source else row.weights,
+        "source": source.source if source else f"seed:{seed_of(row)}",
         "source_sha256": source.sha256 if source else None,
     }
     load_strictly(row, build(row), module.state_dict())  # what every later load will do

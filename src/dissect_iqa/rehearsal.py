@@ -1,0 +1,64 @@
+"""What a rehearsal changes of a study: where it writes, a few settings, and what its results say.
+
+A rehearsal runs a whole study on a few small pictures with networks as they are before training,
+so that what is wrong with its configuration shows within minutes instead of after the downloads.
+Nothing that it computes is a result: everything lies in a folder of its own, every specification
+carries the mark of a rehearsal, and every table, figure and text says so.
+"""
+
+import zlib
+from pathlib import Path
+
+from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.config import Config
+from dissect_iqa.models.row import ModelRow
+
+#: Everything that rehearsals make, of whatever configuration.
+FOLDER = Path("rehearsal")
+
+#: Raise it when a rehearsal's pictures, scores or weights change.
+REHEARSAL_VERSION = 1
+
+#: Stands above the methods text and in every report caption.
+NOTICE = (
+    "This was a rehearsal: untrained networks on a few small pictures. No number in it is a "
+    "result, and what is said below to be pre-trained was not."
+)
+
+#: What the end of a rehearsal reminds of.
+NOT_REHEARSED = (
+    "Not rehearsed: downloads, what is done to checkpoints (sha256, unwrap, strip, drop), reading "
+    "the public data sets, and the time and memory that real pictures take."
+)
+
+#: More bootstrap draws than this show nothing new about a configuration.
+_DRAWS = 100
+
+#: Smaller pictures are too small for many networks.
+_SHORTEST = 128
+
+
+def rehearsed(config: Config) -> Config:
+    """Return a rehearsal's settings: few bootstrap draws, and no features for other studies."""
+    draws = min(config.statistics.draws, _DRAWS)
+    return config.model_copy(
+        update={
+            "statistics": config.statistics.model_copy(update={"draws": draws}),
+            "extraction": config.extraction.model_copy(update={"store": None}),
+        }
+    )
+
+
+def shortest_side(config: Config) -> int:
+    """Return how many pixels a made-up picture needs at least, for the baselines' sake, too."""
+    return max([_SHORTEST, *(BASELINES[name].smallest for name in config.baselines)])
+
+
+def seed_of(row: ModelRow) -> int:
+    """Return the seed of a row's random start; rows that name the same weights share it.
+
+    An untrained network keeps its own: there, the rehearsal's weights are the real ones.
+    """
+    if row.weights_kind == "seed":
+        return int(row.weights_source)
+    return zlib.crc32(f"{row.builder} {row.architecture} {row.weights}".encode())
