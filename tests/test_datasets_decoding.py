@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, features
 
 from dissect_iqa.datasets.decoding import MOST_PIXELS, decode_picture
 from dissect_iqa.datasets.pictures import inspect_pairs
-from dissect_iqa.regular_files import open_regular, read_bytes, read_text
+from dissect_iqa.regular_files import open_regular, read_bytes
 
 HEIGHT, WIDTH = 24, 40
 
@@ -430,7 +430,6 @@ def test_only_regular_files_are_read(tmp_path, monkeypatch):
     (tmp_path / "text").write_bytes("ä\r\nb\r".encode())
     (tmp_path / "link").symlink_to("text")
     assert read_bytes(tmp_path / "link") == (tmp_path / "text").read_bytes()
-    assert read_text(tmp_path / "link") == "ä\nb\n"
     with pytest.raises(OSError, match="has 6 bytes, more than the 5 that are read"):
         read_bytes(tmp_path / "text", 5)
     os.mkfifo(tmp_path / "pipe")

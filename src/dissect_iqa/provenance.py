@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from dissect_iqa import seal
 from dissect_iqa.errors import UserError
+from dissect_iqa.regular_files import open_regular
 from dissect_iqa.writing import saying_where
 
 PARQUET_KEY = b"dissect_iqa"
@@ -57,7 +58,7 @@ def fingerprint(spec: str) -> str:
 
 def sha256_file(path: Path | str) -> str:
     """Return the sha256 of a file's bytes as 64 hex digits."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -58,20 +58,6 @@ def read_bytes(path: Path | str, at_most: int | None = None) -> bytes:
         return file.read()
 
 
-def read_text(path: Path | str, encoding: str = "utf-8") -> str:
-    """Return the text of a regular file, with the line ends of Unix.
-
-    Raises
-    ------
-    OSError
-        As `open_regular`.
-    UnicodeDecodeError
-        If it isn't text of that encoding.
-    """
-    text = read_bytes(path).decode(encoding)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _check(status: os.stat_result, path: Path | str) -> None:
     if stat.S_ISREG(status.st_mode):
         return

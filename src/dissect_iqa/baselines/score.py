@@ -12,10 +12,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from dissect_iqa.baselines.names import check_baseline
+from dissect_iqa.datasets.decoding import MOST_BYTES, decode_picture
 from dissect_iqa.datasets.intact import require_intact
-from dissect_iqa.datasets.pictures import decode_picture
 from dissect_iqa.distance_tables import Measured, distance_table
 from dissect_iqa.errors import UserError
+from dissect_iqa.regular_files import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ def _metric(
 
 def _decode(path: Path) -> np.ndarray:
     try:
-        return decode_picture(path.read_bytes())
+        return decode_picture(read_bytes(path, MOST_BYTES))
     except FileNotFoundError as error:
         raise UserError(f"{path}: picture is missing; fetch the data set again") from error
     except (MemoryError, KeyboardInterrupt):

@@ -7,7 +7,6 @@ only; so the files' own headers are read here.
 
 import io
 import re
-import warnings
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -59,11 +58,8 @@ def decode_picture(data: bytes) -> np.ndarray:
         Whatever Pillow raises for a damaged file.
     """
     _refuse_deep(data)
-    with warnings.catch_warnings():
-        # What it warns of is refused here with a sentence, or no fault of the pixels.
-        warnings.simplefilter("ignore")
-        with _open(data) as picture:
-            return _decode(picture, data)
+    with _open(data) as picture:
+        return _decode(picture, data)
 
 
 def _open(data: bytes) -> Image.Image:

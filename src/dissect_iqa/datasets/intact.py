@@ -7,8 +7,10 @@ from typing import Protocol
 import pandas as pd
 from tqdm import tqdm
 
-from dissect_iqa.datasets.pictures import decode_picture, hash_files
+from dissect_iqa.datasets.decoding import MOST_BYTES, decode_picture
+from dissect_iqa.datasets.pictures import hash_files
 from dissect_iqa.errors import UserError
+from dissect_iqa.regular_files import read_bytes
 
 _NAMED_AT_MOST = 100
 
@@ -84,7 +86,7 @@ def changes(
 
 def _what_changed(path: Path, wanted: str, found: str) -> str:
     try:
-        decode_picture(path.read_bytes())
+        decode_picture(read_bytes(path, MOST_BYTES))
     except Exception as error:  # decoders fail in many ways, and each means the same here
         return f"damaged, doesn't decode ({error or type(error).__name__})"
     return (

@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.datasets.pictures import decode_picture
+from dissect_iqa.datasets.decoding import MOST_BYTES, decode_picture
 from dissect_iqa.errors import UserError
+from dissect_iqa.regular_files import read_bytes
 
 
 class PictureSet(Protocol):
@@ -47,7 +48,7 @@ def load(path: Path, size: tuple[int, int]) -> np.ndarray:
         If it can't be read or decoded, or has another size.
     """
     try:
-        pixels = decode_picture(path.read_bytes())
+        pixels = decode_picture(read_bytes(path, MOST_BYTES))
     except MemoryError:
         raise
     except Exception as error:

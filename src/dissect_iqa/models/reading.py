@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.models import inert
+from dissect_iqa.regular_files import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_checkpoint(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(16)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error})") from error
@@ -78,7 +79,7 @@ def read_checkpoint(path: Path | str) -> Any:
 
 def _read_torch(path: Path) -> Any:
     # An open file, not its name: torch.load takes a name's ending for the format.
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
