@@ -13,7 +13,7 @@ from dissect_iqa.features.cache import open_cache
 from dissect_iqa.features.extract import extract_features
 from dissect_iqa.features.inputs import picture_input
 from dissect_iqa.features.names import STATISTICS
-from dissect_iqa.models.network import Layer
+from dissect_iqa.models.network import InputPolicy, Layer
 
 torch.set_num_threads(1)
 
@@ -70,6 +70,45 @@ def test_statistics_equal_those_of_raw_features_in_float64(tmp_path, name):
         for layer, a, b in zip(layers, x, y, strict=True):
             found = [layer[s][image if s in ("mean", "var") else row] for s in STATISTICS]
             check_layer(found, a, b)
+
+
+POLICIES = {
+    "native": InputPolicy(),
+    "resized": InputPolicy(size=(40, 56)),
+    "multiple": InputPolicy(multiple=16),
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("batch_size", [1, 4, 16])
+def test_pictures_of_several_sizes(tmp_path, policy, batch_size):
+    """Sizes that differ natively but not for the network, and the other way round."""
+    sizes = [(48, 64), (48, 64), (64, 48), (50, 70), (48, 64), (33, 79), (50, 70)]
+    dataset = shuffled(make_dataset(tmp_path / "data", 7, 1, size=sizes), 5)
+
+    def network():
+        return replace(stripes(), input=POLICIES[policy])
+
+    images, _, layers = run(network(), dataset, tmp_path / "f.h5", batch_size=batch_size)
+    files = images["name"].tolist()
+    for row, pair in dataset.pairs.iterrows():
+        x = raw_features(network(), dataset, pair["reference_file"])
+        y = raw_features(network(), dataset, pair["distorted_file"])
+        image = files.index(pair["distorted_file"])
+        for layer, a, b in zip(layers, x, y, strict=True):
+            found = [layer[s][image if s in ("mean", "var") else row] for s in STATISTICS]
+            check_layer(found, a, b)
+
+
+def test_pictures_that_are_too_small_are_all_named_before_the_start(tmp_path, monkeypatch):
+    monkeypatch.setattr("dissect_iqa.features.extract.Runner", None)
+    dataset = make_dataset(tmp_path / "data", 3, 0, size=[(48, 64), (31, 64), (64, 20)])
+    network = replace(stripes(), input=InputPolicy(multiple=32))
+    with pytest.raises(UserError) as caught:
+        run(network, dataset, tmp_path / "f.h5")
+    text = str(caught.value)
+    assert text.startswith("stripes: d1_0.png: a picture of 31 x 64 is smaller than the 32 pixels")
+    assert text.endswith("so are d2_0.png, r1.png, r2.png")
 
 
 def check_layer(found, x, y):

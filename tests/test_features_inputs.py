@@ -1,12 +1,17 @@
 """Pictures become exactly the input that a policy describes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
-from dissect_iqa.features.inputs import input_size, picture_input
-from dissect_iqa.models.network import InputPolicy
+from dissect_iqa.errors import UserError
+from dissect_iqa.features.estimate import estimate
+from dissect_iqa.features.inputs import picture_input
+from dissect_iqa.models.network import InputPolicy, Layer, Network
+from dissect_iqa.models.trace import trace
 
 torch.set_num_threads(1)
 UNIT = InputPolicy(mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -59,7 +64,25 @@ def test_cropping_to_a_multiple_is_centred(pixels):
     policy = InputPolicy(mean=(0.0,) * 3, std=(1.0,) * 3, multiple=14)
     found = convert(pixels, policy)
     np.testing.assert_allclose(found, pixels[2:58, 5:75] / 255, atol=1e-6)
-    assert input_size(60, 80, policy) == found.shape[:2] == (56, 70)
+    assert policy.seen(60, 80) == found.shape[:2] == (56, 70)
+
+
+def test_one_answer_to_what_a_network_sees(pixels):
+    """Extraction, trace and estimate ask the same; too small a picture is refused by all."""
+    assert InputPolicy().seen(7, 9) == (7, 9)
+    assert InputPolicy((30, 40), multiple=128).seen(7, 9) == (30, 40)
+    small = InputPolicy(multiple=64)
+    assert small.seen(64, 127) == (64, 64)
+    with pytest.raises(UserError, match="a picture of 60 x 80 is smaller than the 64 pixels"):
+        convert(pixels, small)
+    network = nn.Conv2d(3, 4, 3)
+    with pytest.raises(UserError, match="net: a picture of 60 x 80 is smaller than the 64"):
+        trace(network, small, (60, 80), "net")
+    assert trace(network, InputPolicy(multiple=256)).size == (256, 256)
+    layers = (Layer("0", 1.0),)
+    images = pd.DataFrame({"height": [60], "width": [80]})
+    with pytest.raises(UserError, match="net: a picture of 60 x 80 is smaller than the 64"):
+        estimate(Network("net", nn.Sequential(network), layers, small, "0" * 64), images, 1)
 
 
 def test_pictures_of_a_batch_do_not_mix(pixels):

@@ -24,6 +24,9 @@ from dissect_iqa.features.expressions import TINY, UNIT_EPS, merge
 #: Numbers of a block: two of them, reference and distorted, fit a core's cache. Where positions
 #: lie side by side, rows of a block should be long.
 _BLOCK_LAST, _BLOCK_FIRST = 1 << 14, 1 << 16
+#: Most positions of a block whose channels lie side by side: each is added in float32, one after
+#: the other, and of even regions every addition is rounded the same way.
+_LONGEST_LAST = 256
 #: Numbers of a slab, what one thread does at a time.
 _SLAB = 1 << 20
 
@@ -236,7 +239,10 @@ def compare(
 def _run(shape: torch.Size, last: bool, work: Callable[..., None], rows: int) -> torch.Tensor:
     """Cut (N, P, C) into slabs, run them in threads, and merge: (N, rows, C) float32."""
     count, positions, channels = shape
-    step = max(16, _BLOCK_LAST // channels) if last else max(128, _BLOCK_FIRST // channels)
+    if last:
+        step = min(max(16, _BLOCK_LAST // channels), _LONGEST_LAST)
+    else:
+        step = max(128, _BLOCK_FIRST // channels)
     size = max(1, _SLAB // (channels * step)) * step
     slabs = [slice(start, min(start + size, positions)) for start in range(0, positions, size)]
     out = np.zeros((count, len(slabs), rows, channels))

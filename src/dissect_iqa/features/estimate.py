@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from dissect_iqa.errors import UserError
 from dissect_iqa.features.hooks import Grid, LayerReader
-from dissect_iqa.features.inputs import input_size
 from dissect_iqa.features.layout import cache_bytes
 from dissect_iqa.models.network import Network
 
@@ -74,10 +74,19 @@ def estimate(network: Network, images: pd.DataFrame, pairs: int) -> Estimate:
         With `height` and `width`, a row a picture.
     pairs : int
         Number of pairs.
+
+    Raises
+    ------
+    UserError
+        If such a picture is too small for the network.
     """
     sizes = images[["height", "width"]].value_counts()
     height, width = (int(side) for side in sizes.index[0])
-    layers, flops = _pass(network, input_size(height, width, network.input))
+    try:
+        size = network.input.seen(height, width)
+    except UserError as error:
+        raise UserError(f"{network.id}: {error}") from error
+    layers, flops = _pass(network, size)
     channels = [layer.channels for layer in layers]
     return Estimate(
         layers,

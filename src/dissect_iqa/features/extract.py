@@ -27,7 +27,6 @@ from dissect_iqa.datasets.intact import require_intact
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.device import PRECISIONS, arithmetic, claim_device, describe
 from dissect_iqa.features.engine import Engine, NotFinite
-from dissect_iqa.features.inputs import input_size
 from dissect_iqa.features.journal import Journal
 from dissect_iqa.features.layout import cache_bytes
 from dissect_iqa.features.memory import kept_memory
@@ -42,7 +41,9 @@ from dissect_iqa.provenance import canonical_json, fingerprint, software_version
 log = logging.getLogger(__name__)
 
 #: Part files of another number are not continued; raise it when a change moves any digit.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
+
+_NAMED_AT_MOST = 20
 
 
 def extract_features(
@@ -92,9 +93,10 @@ def extract_features(
     Raises
     ------
     UserError
-        If the device is not there, pictures are missing or have changed (all are listed before
-        the network runs), a feature isn't finite, memory does not suffice for one picture, the
-        disk is full, or another process is extracting into the same file.
+        If the device is not there, pictures are missing, have changed or are too small for the
+        network (all are listed before it runs), the network itself fails, a feature isn't
+        finite, memory does not suffice for one picture, the disk is full, or another process is
+        extracting into the same file.
     """
     target = Path(target)
     if precision not in PRECISIONS:
@@ -109,7 +111,7 @@ def extract_features(
         require_intact(dataset)
         images = dataset.images[["file", "role", "sha256", "height", "width"]]
         seen = _seen_sizes(images, network)
-        plan = make_plan(dataset.pairs, seen, batch_size)
+        plan = make_plan(dataset.pairs, images, batch_size, seen.prod(axis=1))
         facts = _facts(network, images, plan, spec)
         if store is not None and take(store, facts, target):
             return
@@ -177,20 +179,35 @@ def orderly_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _samples(seen: pd.DataFrame) -> list[np.ndarray]:
+def _samples(seen: np.ndarray) -> list[np.ndarray]:
     """Return the row of a picture of the commonest size, and of another size if there is any."""
-    rows = seen.assign(row=np.arange(len(seen))).groupby(["height", "width"])["row"]
-    sizes = rows.agg(["size", "min"]).nlargest(2, "size")
-    return [np.array([row]) for row in sizes["min"]]
+    _, rows, counts = np.unique(seen, axis=0, return_index=True, return_counts=True)
+    return [rows[[i]] for i in np.argsort(-counts, kind="stable")[:2]]
 
 
-def _seen_sizes(images: pd.DataFrame, network: Network) -> pd.DataFrame:
-    """Return the table of pictures with the sizes that the network gets to see."""
-    sizes = [
-        input_size(int(height), int(width), network.input)
-        for height, width in zip(images["height"], images["width"], strict=True)
-    ]
-    return images.assign(height=[h for h, _ in sizes], width=[w for _, w in sizes])
+def _seen_sizes(images: pd.DataFrame, network: Network) -> np.ndarray:
+    """Return height and width that the network sees of each picture.
+
+    Raises
+    ------
+    UserError
+        Naming all pictures that are too small.
+    """
+    sizes, small = [], []
+    for file, height, width in images[["file", "height", "width"]].itertuples(index=False):
+        try:
+            sizes.append(network.input.seen(int(height), int(width)))
+        except UserError as error:
+            small.append((file, error))
+    if small:
+        others = [file for file, _ in small[1:_NAMED_AT_MOST]]
+        rest = len(small) - 1 - len(others)
+        raise UserError(
+            f"{network.id}: {small[0][0]}: {small[0][1]}"
+            + (f"; so are {', '.join(others)}" if others else "")
+            + (f" and {rest} more" if rest else "")
+        )
+    return np.array(sizes, np.int64)
 
 
 def _check_room(target: Path, wanted: int) -> None:

@@ -23,10 +23,16 @@ def picture_input(pictures: torch.Tensor, policy: InputPolicy) -> torch.Tensor:
     -------
     Tensor of float32, shape (N, C, h, w)
         In channels-last memory format: `pictures` has it already, and convolutions like it.
+        Height and width are those of `policy.seen`.
+
+    Raises
+    ------
+    UserError
+        If the pictures are too small for the network.
     """
     x = pictures.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
     if policy.size is None:
-        x = crop_to_multiple(x, policy.multiple)
+        x = _crop(x, policy.seen(*x.shape[2:]))
     elif tuple(x.shape[2:]) != tuple(policy.size):
         # Bicubic overshoots; a picture resized and stored again would be clipped, too.
         x = F.interpolate(x, policy.size, mode=policy.interpolation, antialias=True).clamp_(0, 255)
@@ -37,16 +43,9 @@ def picture_input(pictures: torch.Tensor, policy: InputPolicy) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def input_size(height: int, width: int, policy: InputPolicy) -> tuple[int, int]:
-    """Return height and width of what `picture_input` makes of a picture of that size."""
-    if policy.size is not None:
-        return tuple(policy.size)
-    return height - height % policy.multiple, width - width % policy.multiple
-
-
-def crop_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Cut (N, C, H, W) to the largest centred window whose sides are multiples of `multiple`."""
-    height, width = (side - side % multiple for side in x.shape[2:])
+def _crop(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Cut (N, C, H, W) to a centred window."""
+    height, width = size
     top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
     return x[:, :, top : top + height, left : left + width]
 

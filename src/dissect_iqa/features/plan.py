@@ -17,7 +17,7 @@ class Unit:
     Attributes
     ----------
     references : ndarray of int64
-        Rows in the table of pictures; all of one size.
+        Rows in the table of pictures; all of one size, for they and their pairs are stacked.
     batches : tuple of ndarray of int64
         Rows in the table of pairs.
     """
@@ -43,7 +43,9 @@ class Plan:
     units: tuple[Unit, ...]
 
 
-def make_plan(pairs: pd.DataFrame, images: pd.DataFrame, batch_size: int) -> Plan:
+def make_plan(
+    pairs: pd.DataFrame, images: pd.DataFrame, batch_size: int, pixels: np.ndarray | None = None
+) -> Plan:
     """Group pairs by reference, and small references with few pairs by size.
 
     Parameters
@@ -54,20 +56,23 @@ def make_plan(pairs: pd.DataFrame, images: pd.DataFrame, batch_size: int) -> Pla
         With `file`, `width` and `height`.
     batch_size : int
         Most pictures that pass together.
+    pixels : ndarray of int, optional
+        How many pixels the network sees of each picture; by default all.
     """
     row_of = pd.Series(np.arange(len(images)), index=images["file"])
     reference = row_of[pairs["reference_file"]].to_numpy(np.int64)
     distorted = row_of[pairs["distorted_file"]].to_numpy(np.int64)
     sizes = images[["height", "width"]].to_numpy(np.int64)
+    pixels = sizes.prod(axis=1) if pixels is None else pixels
     units = tuple(
         Unit(np.array(references), tuple(_batches(rows, batch_size)))
-        for references, rows in _units(reference, sizes, batch_size)
+        for references, rows in _units(reference, sizes, pixels, batch_size)
     )
     return Plan(reference, distorted, units)
 
 
 def _units(
-    reference: np.ndarray, sizes: np.ndarray, batch_size: int
+    reference: np.ndarray, sizes: np.ndarray, pixels: np.ndarray, batch_size: int
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Yield references that pass together, with the rows of all their pairs."""
     together: list[int] = []
@@ -76,11 +81,10 @@ def _units(
     order = np.argsort(codes, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(codes))[:-1])
     for image, group in zip(unique, groups, strict=True):
-        pixels = int(sizes[image].prod()) * (len(together) + 1)
         fits = (
             together
             and sum(map(len, rows)) + len(group) <= batch_size
-            and pixels <= _PIXELS_TOGETHER
+            and pixels[image] * (len(together) + 1) <= _PIXELS_TOGETHER
             and np.array_equal(sizes[image], sizes[together[0]])
         )
         if together and not fits:

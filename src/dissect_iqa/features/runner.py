@@ -16,7 +16,7 @@ from dissect_iqa.features import expressions
 from dissect_iqa.features.device import PRECISIONS, out_of_memory
 from dissect_iqa.features.fused import Fusing
 from dissect_iqa.features.hooks import Grid, LayerReader
-from dissect_iqa.features.inputs import input_size, picture_input
+from dissect_iqa.features.inputs import picture_input
 from dissect_iqa.features.statistics import ReferenceFeatures, choose_backend, prove
 from dissect_iqa.models.network import Network
 
@@ -305,7 +305,7 @@ class Runner:
         """
         if self.device.type != "cpu":
             return sys.maxsize
-        height, width = input_size(height, width, self.network.input)
+        height, width = self.network.input.seen(height, width)
         return max(1, _PIXELS_ON_CPU // (height * width))
 
     def references(self, pictures: np.ndarray) -> tuple[References, HostRows]:

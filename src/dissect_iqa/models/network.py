@@ -5,6 +5,8 @@ from typing import Literal
 
 from torch import nn
 
+from dissect_iqa.errors import UserError
+
 Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
 
 
@@ -64,6 +66,26 @@ class InputPolicy:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     multiple: int = 1
+
+    def seen(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of what the network sees of a picture.
+
+        Raises
+        ------
+        UserError
+            If nothing would be left: a side is smaller than the multiple. Whoever knows the
+            model's id or the picture's name adds it.
+        """
+        if self.size is not None:
+            return self.size
+        seen = height - height % self.multiple, width - width % self.multiple
+        if min(seen) < 1:
+            raise UserError(
+                f"a picture of {height} x {width} is smaller than the {self.multiple} pixels a "
+                "side that the network needs (multiple in the column 'input'); leave out the "
+                "picture or the model"
+            )
+        return seen
 
 
 @dataclass(frozen=True)

@@ -74,23 +74,6 @@ class Trace:
         )
 
 
-def admissible_size(policy: InputPolicy, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the height and width that the network sees of a picture.
-
-    Parameters
-    ----------
-    policy : InputPolicy
-        The network's input; a fixed size wins.
-    size : (int, int)
-        Height and width of the picture; cropped to the policy's multiple.
-    """
-    if policy.size is not None:
-        return policy.size
-    height, width = size
-    multiple = policy.multiple
-    return max(height // multiple, 1) * multiple, max(width // multiple, 1) * multiple
-
-
 def trace(
     module: nn.Module, policy: InputPolicy, size: tuple[int, int] | None = None, name: str = ""
 ) -> Trace:
@@ -112,7 +95,14 @@ def trace(
     UserError
         If the network does not accept such a picture.
     """
-    sizes = [admissible_size(policy, wanted) for wanted in ([size] if size else _PROBES)]
+    if size is None:  # a probe may be enlarged to what the network needs; a picture may not
+        wanted = [tuple(max(side, policy.multiple) for side in probe) for probe in _PROBES]
+    else:
+        wanted = [size]
+    try:
+        sizes = [policy.seen(*each) for each in wanted]
+    except UserError as error:
+        raise UserError(f"{name or type(module).__name__}: {error}") from error
     for height, width in dict.fromkeys(sizes):
         try:
             return _run(module, len(policy.mean), height, width)
