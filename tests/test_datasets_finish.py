@@ -118,6 +118,16 @@ def test_modes_that_are_fine(tmp_path, frame):
     finish(tmp_path, frame, FACTS, SPEC)
 
 
+def test_what_is_missing_superfluous_and_twice_is_named_together(tmp_path, frame):
+    frame = pd.concat([frame, frame.iloc[[2]]])
+    (tmp_path / "p" / "a_0.png").unlink()
+    save(tmp_path / "p" / "none.png", noise(9))
+    with pytest.raises(UserError) as caught:
+        finish(tmp_path, frame, FACTS, SPEC)
+    for expected in ("are not there:\n  p/a_0.png", "no row", "  p/none.png", "more than once"):
+        assert expected in str(caught.value)
+
+
 def test_missing_scores_are_named_with_their_rows(tmp_path, frame):
     frame.loc[[1, 4], "score"] = [np.nan, np.inf]
     with pytest.raises(UserError, match=r"2 pair\(s\) have no score") as caught:

@@ -64,8 +64,11 @@ def test_a_name_written_exactly_is_that_file(tmp_path):
     pairs = prepare(folder, *(f"R.PNG,{name}.png,1" for name in ("A", "a", "B", "b"))).pairs
     assert pairs["distorted_file"].tolist() == ["A.png", "a.png", "s/B.png", "s/b.png"]
     add(folder, "t/c.png", "u/c.png")
-    with pytest.raises(UserError, match=r"2 files are called 'c\.png' \('t/c\.png', 'u/c\.png'\)"):
-        prepare(folder, "r.png,c.png,1")
+    add(folder, "t/d.png", "u/d.png")
+    with pytest.raises(
+        UserError, match=r"2 files are called 'c\.png' \('t/c\.png', 'u/c\.png'\)(.*\n)*.*'d\.png'"
+    ):
+        prepare(folder, "r.png,c.png,1", "r.png,d.png,1")
     (folder / "a.png").unlink()
     add(folder, "aA.png", "Aa.png")
     with pytest.raises(UserError, match=r"2 files are called 'aa\.png' \('Aa\.png', 'aA\.png'\)"):

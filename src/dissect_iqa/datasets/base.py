@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -223,9 +224,11 @@ class Index:
 
         Such as one with another kind of blank, dash, quotation mark or ligature in its name.
         """
-        wanted = looks(name.rpartition("/")[2])
-        alike = (file for file in self.files if looks(file.rpartition("/")[2]) == wanted)
-        return next(alike, None)
+        return self._shown.get(looks(name.rpartition("/")[2]))
+
+    @cached_property
+    def _shown(self) -> dict[str, str]:
+        return {looks(file.rpartition("/")[2]): file for file in reversed(self.files)}
 
     def locate(self, name: str) -> str:
         """Return `find(name)`, or `name` itself if it isn't there.

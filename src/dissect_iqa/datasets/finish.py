@@ -10,7 +10,7 @@ import pandas as pd
 from dissect_iqa.datasets.base import Counts, Index, index_folder
 from dissect_iqa.datasets.file_names import spelled
 from dissect_iqa.datasets.pictures import inspect_pairs
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.provenance import fingerprint, software_versions, write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -68,10 +68,14 @@ def finish(
     root = folder / facts.get("root", ".")
     where = str(facts.get("title", folder))
     frame = complete(frame, where)
-    check_pictures(frame, index or index_folder(root), aside)
+    problems = Problems()
+    with problems.caught():
+        check_pictures(frame, index or index_folder(root), aside)
     pairs, left_out = leave_out(frame)
-    _check_scores(pairs, where)
-    _check_triplets(pairs, where)
+    for check in (_check_scores, _check_triplets):
+        with problems.caught():
+            check(pairs, where)
+    problems.raise_all()
     check_counts(pairs, counts, where)
     found = inspect_pairs(pairs, root, workers)
     if found.problems:
@@ -108,17 +112,19 @@ def check_pictures(frame: pd.DataFrame, index: Index, aside: Iterable[str] = ())
     files = set(index.files)
     used = set(frame["reference_file"]) | set(frame["distorted_file"])
     missing, extra = sorted(used - files), sorted(index.pictures - used - set(aside))
+    problems = Problems()
     if missing:
         missing = [_with_lookalike(name, index) for name in missing]
-        raise UserError(
+        problems.add(
             f"{index.root}: {len(missing)} picture(s) named in the table of scores are not "
             f"there:\n{listing(missing)}"
         )
     if extra:
-        raise UserError(
+        problems.add(
             f"{index.root}: {len(extra)} picture(s) have no row in the table of scores (remove "
             "them, or name them under 'ignore' in the data set's config entry):\n" + listing(extra)
         )
+    problems.raise_all()
 
 
 def _with_lookalike(name: str, index: Index) -> str:

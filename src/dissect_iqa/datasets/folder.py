@@ -52,8 +52,8 @@ def read_folder(index: Index, entry: DatasetEntry) -> Reading:
     problems = Problems()
     frame = pd.DataFrame(
         {
-            "reference_file": [_file(index, name) for name in cells["reference"]],
-            "distorted_file": [_file(index, name) for name in cells["distorted"]],
+            "reference_file": _files(index, cells["reference"], problems),
+            "distorted_file": _files(index, cells["distorted"], problems),
             "distortion": cells.get("distortion", "unspecified"),
         }
     )
@@ -93,6 +93,16 @@ def _subset_columns(
             )
     skip = {name.lower() for name in (*named.values(), *entry.ignore_columns)}
     return [name for name in table.columns if name.lower() not in skip]
+
+
+def _files(index: Index, names: Iterable[str], problems: Problems) -> list[str]:
+    """Return each picture's path; note the names that several pictures bear."""
+    found = []
+    for name in names:
+        found.append(name)
+        with problems.caught():
+            found[-1] = _file(index, name)
+    return found
 
 
 def _file(index: Index, text: str) -> str:
