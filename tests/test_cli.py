@@ -184,7 +184,7 @@ def test_datasets(study: Study) -> None:
     shown = call("datasets", columns="80").stdout
     assert line(shown, "own", "ready").split()[-2:] == ["16", "18"]
     assert "late: gone: no such folder" in shown
-    assert "can't be read" in refused("datasets", "--table", "gone.yaml")
+    assert "there is no such table of data sets" in refused("datasets", "--table", "gone.yaml")
 
 
 def test_verify(study: Study) -> None:
@@ -215,7 +215,10 @@ def test_a_faulty_configuration(study: Study) -> None:
     assert result.exit_code == 1
     fault = line(result.stdout, "FAIL", "drws", "did you mean 'draws'")
     assert "config/more.yaml, line 1" in fault
-    assert "gone.yaml: can't be read" in call("doctor", "--configfile", "gone.yaml").stdout
+    assert (
+        "gone.yaml: there is no such configuration"
+        in call("doctor", "--configfile", "gone.yaml").stdout
+    )
 
 
 def test_commands_are_those_of_this_study(study: Study) -> None:
@@ -384,7 +387,7 @@ def test_files_lie_on_top_of_each_other_as_in_snakemake(study: Study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"), [("a: [", "not valid YAML"), ("- a", "must be a mapping")]
+    ("content", "sentence"), [("a: [", "line 1: no valid YAML"), ("- a", "must be a mapping")]
 )
 def test_files_that_are_no_configuration(study: Study, content: str, sentence: str) -> None:
     Path("config/config.yaml").write_text(content)

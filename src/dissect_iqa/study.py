@@ -229,6 +229,12 @@ class Study:
             f"torchvision, architecture {architecture}, weights enum:IMAGENET1K_V1"
         )
 
+    def weights_rows(self) -> list[ModelRow]:
+        """Return the rows whose weights the study needs: its models, and baselines' trunks."""
+        trunks = [self.trunk(metric) for metric in self.config.baselines]
+        names = dict.fromkeys([*self.models, *(trunk for trunk in trunks if trunk)])
+        return [self.row(name) for name in names]
+
     def models_frame(self) -> pd.DataFrame:
         """Return what is said of the selected models, one row each, in the table's order."""
         return pd.DataFrame(list(self._descriptions().values()))

@@ -2,13 +2,16 @@
 from dissect_iqa.planning import Told
 from dissect_iqa.study import Study
 from dissect_iqa.summary import print_study
+from dissect_iqa.upfront import check_upfront
 
 with told(logger.error):
     # of several --configfile the last one wins, and all of them win over config/config.yaml
     given = [str(file) for file in workflow.overwrite_configfiles]
     rest = [file for file in map(str, workflow.configfiles) if file not in given]
     study = Told(
-        Study.from_values(config, [*reversed(given), *rest], workflow.config_settings.config),
+        Study.from_values(
+            config, [*reversed(given), *rest], workflow.config_settings.config
+        ),
         logger.error,
     )
 
@@ -18,6 +21,13 @@ pathvars:
     results=str(study.folder / "results"),
     resources=str(study.folder / "resources"),
     logs=str(study.folder / "logs"),
+
+
+def checked(wildcards):
+    """Check what the study names, before any of its jobs is planned; needs no file."""
+    with told(logger.error):
+        check_upfront(study, study.folder / "resources")
+    return []
 
 
 METRIC = "|".join(study.config.baselines) or "no_baseline"

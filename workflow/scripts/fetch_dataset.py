@@ -5,9 +5,12 @@ from pathlib import Path
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
+    import pandas as pd
+
     from dissect_iqa.datasets import prepare_dataset
     from dissect_iqa.rehearsal import shortest_side
     from dissect_iqa.study import Study
+    from dissect_iqa.upfront import check_sizes
 
     study = Study.from_values(snakemake.config)
     prepare_dataset(
@@ -18,3 +21,6 @@ with job(snakemake.log[0]):
         offline=study.config.offline,
         rehearse=shortest_side(study.config) if study.config.rehearse else None,
     )
+    # known only now where the pictures had to be fetched; extraction hasn't begun
+    images = pd.read_parquet(snakemake.output.images)
+    check_sizes(study, snakemake.wildcards.dataset, images)

@@ -72,7 +72,7 @@ def finish(
     with problems.caught():
         check_pictures(frame, index or index_folder(root), aside)
     pairs, left_out = leave_out(frame)
-    for check in (_check_scores, _check_triplets):
+    for check in (check_scores, _check_triplets):
         with problems.caught():
             check(pairs, where)
     problems.raise_all()
@@ -176,7 +176,14 @@ def leave_out(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return pairs, {str(reason): int(count) for reason, count in reasons.items()}
 
 
-def _check_scores(pairs: pd.DataFrame, where: str) -> None:
+def check_scores(pairs: pd.DataFrame, where: str) -> None:
+    """Check that every pair has a score and appears once.
+
+    Raises
+    ------
+    UserError
+        Naming the pairs.
+    """
     if pairs.empty:
         raise UserError(f"{where}: the table of scores has no pairs")
     missing = pairs[~pairs["score"].abs().lt(float("inf"))]

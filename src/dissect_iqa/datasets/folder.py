@@ -73,6 +73,11 @@ def read_folder(index: Index, entry: DatasetEntry) -> Reading:
         with problems.caught():
             for name, members in _subsets(column.lower(), table.column(column), path):
                 frame[name] = members
+    if len(frame) > 1 and frame.get("score", pd.Series([0, 1])).nunique() == 1:
+        problems.add(
+            f"{path}, column {entry.score!r}: all {len(frame)} scores are {frame['score'][0]:g}, "
+            "so nothing can agree or disagree with them; is it the right column?"
+        )
     problems.raise_all()
     facts = {"notes": "scores and terms as stated by the user"}
     if entry.score_se:

@@ -13,7 +13,7 @@ import psutil
 
 from dissect_iqa.config_files import config_values
 from dissect_iqa.doctor.finding import AGAIN, Finding
-from dissect_iqa.doctor.inputs import comparisons, data_sets, distinct, weights, weights_rows
+from dissect_iqa.doctor.inputs import comparisons, data_sets, distinct, upfront, weights
 from dissect_iqa.doctor.machine import cores, disk, gpu, memory, torch_build
 from dissect_iqa.doctor.needs import study_needs
 from dissect_iqa.errors import UserError
@@ -55,7 +55,7 @@ def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Findin
         values, files = config_values(config_files)
         # What the real run needs, also where the configuration is that of a rehearsal
         study = Study.from_values({**values, "rehearse": False}, files)
-        rows = weights_rows(study)
+        rows = study.weights_rows()
     except UserError as error:
         fault = f"correct what it names, {AGAIN}"
         return [*findings, gpu("auto"), Finding("FAIL", "configuration", str(error), fault)]
@@ -68,6 +68,7 @@ def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Findin
         *disk({resources: needs.weights + needs.data, Path("results"): needs.features}, needs),
         Finding("PASS", "configuration", count),
         comparisons(study),
+        *upfront(study, resources),
         *(Finding("FAIL", "layers", fault, f"correct its line, {AGAIN}") for fault in needs.faults),
         *weights(study, rows, resources / "weights"),
         distinct([row.id for row in rows], resources / "weights"),

@@ -15,6 +15,7 @@ from dissect_iqa.models.table import read_models
 from dissect_iqa.models.weights import require_distinct, weights_provenance
 from dissect_iqa.provenance import table_provenance
 from dissect_iqa.study import Study
+from dissect_iqa.upfront import check_upfront
 
 
 def comparisons(study: Study) -> Finding:
@@ -31,17 +32,13 @@ def comparisons(study: Study) -> Finding:
     )
 
 
-def weights_rows(study: Study) -> list[ModelRow]:
-    """Return the rows whose weights the study needs: its models, and learned baselines' trunks.
-
-    Raises
-    ------
-    UserError
-        If a learned baseline's trunk isn't in the model table.
-    """
-    trunks = [study.trunk(metric) for metric in study.config.baselines]
-    names = dict.fromkeys([*study.models, *(trunk for trunk in trunks if trunk)])
-    return [study.row(name) for name in names]
+def upfront(study: Study, resources: Path) -> list[Finding]:
+    """Check what a run checks before it starts: whether all that is named exists and fits."""
+    try:
+        check_upfront(study, resources)
+    except UserError as error:
+        return [Finding("FAIL", "inputs", str(error), f"correct what it names, {AGAIN}")]
+    return [Finding("PASS", "inputs", "models, data sets and baselines go together")]
 
 
 def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Finding]:
