@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 OPTIONS ?=
 
-.PHONY: help demo reduced test slurm check install lock clean
+.PHONY: help demo reduced rehearse rehearse-zoo test slurm check install lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,14 @@ demo: $(READY)
 # The demo with two networks only.
 reduced: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --configfile config/reduced.yaml $(OPTIONS)
+
+# The study of config/paper.yaml with untrained networks on a few small pictures, without downloads.
+rehearse: $(READY)
+	$(BIN)/dissect-iqa rehearse --configfile config/paper.yaml
+
+# Each network of the model table, and many more, against plain float64: benchmarks/results/zoo.tsv.
+rehearse-zoo: $(READY)
+	$(BIN)/python benchmarks/zoo.py
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup
