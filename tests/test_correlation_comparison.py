@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from dissect_iqa.correlation import compare, correlate, dependent, noise_ceiling
-from dissect_iqa.correlation.comparison import COLUMNS, beats, bootstrap_p, only
+from dissect_iqa.correlation.comparison import COLUMNS, beats, only, paired_p, standard_error
 from dissect_iqa.correlation.contests import MOST, contests, everyone
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
@@ -43,7 +43,7 @@ def test_analytic_tests_at_the_edges(test):
     assert one[0] == -other[0] and one[1] == other[1]
 
 
-def test_cluster_bootstrap_keeps_its_size_where_the_analytic_tests_fail():
+def test_the_paired_jackknife_keeps_its_size_where_the_analytic_tests_fail():
     # two equally good metrics, 25 references that stretch each metric's values
     pairs = pd.DataFrame({"pair": np.arange(1000), "distortion": "noise"})
     primary, secondary = [], []
@@ -78,13 +78,13 @@ def test_a_real_difference_is_found():
 
 
 @pytest.mark.parametrize("statistic", ["krcc", "plcc"])
-def test_other_statistics_and_bca(statistic):
+def test_other_statistics(statistic):
     pairs = data.pairs(references=12)
     quality = pairs["quality"].to_numpy()
     noise = np.random.default_rng(3).normal(size=len(quality))
     found = compare(
         {"good": quality + 0.3 * noise, "psnr": np.where(quality > 2, np.inf, noise)},
-        *(pairs, SETTINGS.model_copy(update={"interval": "bca"})),
+        *(pairs, SETTINGS),
         statistic=statistic,
     )
     assert found.loc[0, "winner"] == "good"
@@ -159,10 +159,44 @@ def test_several_distances_must_be_narrowed_down():
         compare({"net": both, "x": np.arange(120.0)}, pairs, SETTINGS)
 
 
-def test_p_needs_two_references_and_draws():
-    assert np.isnan(bootstrap_p(0.1, np.array([0.1, 0.2]), 1))
-    assert np.isnan(bootstrap_p(0.1, np.array([np.nan, 0.2]), 5))
-    assert bootstrap_p(0.1, np.full(10, 0.1), 5) == 0 and bootstrap_p(0.0, np.zeros(10), 5) == 1
+def test_p_is_that_of_students_t_over_references():
+    rng = np.random.default_rng(5)
+    differences = rng.normal(size=7)
+    # the mean of seven references, and without each of them: the paired t test
+    without = (differences.sum() - differences)[:, None] / 6
+    expected = stats.ttest_1samp(differences, 0)
+    p = paired_p(differences.mean(), standard_error(without), 6)
+    assert p == pytest.approx(expected.pvalue, rel=1e-12)
+    # several columns count by their mean variance
+    both = np.concatenate([without, 3 * without], axis=1)
+    assert standard_error(both) ** 2 == pytest.approx(5 * standard_error(without) ** 2)
+
+
+def test_p_at_the_edges():
+    assert np.isnan(standard_error(np.empty((0, 1)))) and np.isnan(standard_error(np.ones((1, 1))))
+    assert np.isnan(paired_p(np.nan, 0.1, 5)) and np.isnan(paired_p(0.1, np.nan, 5))
+    assert paired_p(0.1, 0.0, 5) == 0 and paired_p(0.0, 0.0, 5) == 1
+
+
+@pytest.mark.parametrize("references", [1, 2])
+def test_two_references_decide_no_contest(references):
+    pairs = data.pairs(references=references)
+    quality = pairs["quality"].to_numpy()
+    rng = np.random.default_rng(0)
+    found = compare(
+        {"good": quality, "bad": rng.normal(size=len(pairs)), "net": data.distances(pairs)},
+        *(pairs, SETTINGS),
+    )
+    assert found[["low", "high", "p", "p_holm"]].isna().all(axis=None)
+    assert (found["winner"] == "").all() and found["difference"].notna().all()
+
+
+def test_constant_scores_end_in_undefined_contests():
+    pairs = data.pairs().assign(quality=0.5)
+    net = data.distances(data.pairs())
+    found = compare({"net": net, "psnr": np.arange(120.0)}, pairs, SETTINGS)
+    assert found[["value_first", "value_second", "p", "low"]].isna().all(axis=None)
+    assert found.loc[0, "winner"] == ""
 
 
 def test_contests_pair_models_with_rivals_and_group_members_once():
@@ -171,21 +205,31 @@ def test_contests_pair_models_with_rivals_and_group_members_once():
     assert found == [("a", "ssim"), ("a", "dists"), ("b", "ssim"), ("b", "dists"), ("a", "b")]
 
 
-def test_noise_ceiling_is_where_theory_puts_it():
-    pairs = data.pairs(references=20, types=5, levels=5, se=0.4)
-    found = noise_ceiling(pairs, dataset_name="set", settings=SETTINGS)
-    whole = found[found["subset"] == "all"].set_index("statistic")
-    spread = pairs["quality"].std()
-    assert whole.loc["plcc", "value"] == pytest.approx(spread / np.hypot(spread, 0.4), abs=0.01)
-    assert (whole["value"] < 1).all() and set(whole.index) == {"srcc", "krcc", "plcc"}
+def ceilings(table):
+    found = noise_ceiling(table, dataset_name="set", settings=SETTINGS)
     assert set(found["model"]) == {"noise_ceiling"} and (found["layer"] == "").all()
-    # a predictor that knows the truth behind noisy scores reaches it
+    whole = found[found["subset"] == "all"].set_index("statistic")
+    assert set(whole.index) == {"srcc", "krcc", "plcc"}
+    return whole["value"]
+
+
+@pytest.mark.parametrize("error", [0.2, 0.5, 1.0])
+def test_noise_ceiling_is_what_a_predictor_that_knows_the_truth_reaches(error):
+    pairs = data.pairs(references=20, types=10, levels=5, se=error)
     truth = np.random.default_rng(9).normal(size=len(pairs))
-    noisy = pairs.assign(quality=truth + 0.4 * np.random.default_rng(8).normal(size=len(truth)))
-    reached = stats.spearmanr(truth, noisy["quality"]).statistic
-    ceiling = noise_ceiling(noisy, dataset_name="set", settings=SETTINGS)
-    ceiling = ceiling[(ceiling["subset"] == "all") & (ceiling["statistic"] == "srcc")]
-    assert ceiling["value"].item() == pytest.approx(reached, abs=0.02)
+    noisy = truth + error * np.random.default_rng(8).normal(size=len(truth))
+    found = ceilings(pairs.assign(quality=noisy))
+    assert found["plcc"] == pytest.approx(1 / np.hypot(1, error), abs=0.025)
+    for name, test in (("srcc", stats.spearmanr), ("krcc", stats.kendalltau)):
+        assert found[name] == pytest.approx(test(truth, noisy).statistic, abs=0.03)
+
+
+def test_errors_that_explain_all_scores_leave_no_ceiling(caplog):
+    pairs = data.pairs(se=1.5)
+    with caplog.at_level("INFO"):
+        found = noise_ceiling(pairs, dataset_name="set", settings=SETTINGS)
+    assert found["value"].isna().all() and found["low"].isna().all()
+    assert "set, all: the scores' standard errors are as large as their spread" in caplog.text
 
 
 def test_no_standard_errors_no_ceiling_and_no_noise_a_ceiling_of_one():

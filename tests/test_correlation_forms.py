@@ -113,16 +113,6 @@ def test_a_reference_without_pairs_changes_nothing():
         np.testing.assert_allclose(one, other, atol=1e-12)
 
 
-def test_kendall_of_very_many_references_gives_the_value_alone(monkeypatch):
-    codes, quality, values, weights = sample(7, 40)
-    pairs = forms.Pairs(codes, quality, 7)
-    whole = forms.kendall(pairs, values, weights)
-    monkeypatch.setattr(forms, "KENDALL_LIMIT", 5)
-    few = forms.kendall(pairs, values, weights)
-    np.testing.assert_allclose(few[0], whole[0], atol=1e-12)
-    assert np.isnan(few[1:]).all()
-
-
 @pytest.mark.parametrize("name", FORMS)
 def test_a_draw_without_any_pair_of_the_subset_is_undefined(name):
     codes, quality, values, _ = sample(7, 40)

@@ -92,7 +92,7 @@ def test_logistics_improve_on_the_raw_correlation(table):
     assert values["fitted4"] == values["fitted5"] == 1 and values["monotone5"] in (0, 1)
 
 
-def test_draws_are_shared_between_models(pairs, distances):
+def test_all_models_are_treated_alike(pairs, distances):
     one, other = run(distances, pairs), run(distances, pairs, model="twin")
     pd.testing.assert_frame_equal(one.drop(columns="model"), other.drop(columns="model"))
 
@@ -125,12 +125,6 @@ def test_options_leave_out_rows(pairs, distances):
     )
     assert set(found["subset"]) == {"all"}
     assert not found["statistic"].str.contains("4|5").any()
-
-
-def test_bca_gives_intervals_too(pairs, distances):
-    found = run(distances, pairs, interval="bca", logistic=False)
-    whole = found[(found["subset"] == "all") & found["statistic"].isin(["srcc", "plcc", "krcc"])]
-    assert (whole["low"] < whole["value"]).all() and (whole["value"] < whole["high"]).all()
 
 
 def test_constant_distances_are_undefined_and_said_so(pairs, distances, caplog):
@@ -175,15 +169,52 @@ def test_one_pair_is_undefined_not_a_traceback():
     assert summarise(found).loc[0, "note"].startswith("undefined")
 
 
-def test_two_references_and_no_draws(caplog):
+def test_two_references_give_no_interval(caplog):
     pairs = data.pairs(references=2)
     with caplog.at_level(logging.WARNING):
         found = run(data.distances(pairs), pairs)
-    assert "2 references only" in caplog.text
+    assert "2 references only, so there are no intervals" in caplog.text
+    assert found["low"].isna().all() and found["high"].isna().all()
     assert found.loc[found["statistic"] == "srcc_nested", "value"].notna().all()
-    none = run(data.distances(pairs), pairs, draws=0)
+    assert summarise(found).loc[0, "note"] == "no interval: 2 references"
+
+
+def test_no_draws_no_intervals(pairs, distances):
+    none = run(distances, pairs, draws=0)
     assert none["low"].isna().all()
     assert summarise(none).loc[0, "note"] == "no interval"
+
+
+def test_a_subset_of_two_references_gives_no_interval_and_one_of_three_does(pairs, distances):
+    names = pairs["reference"].unique()
+    marked = pairs.assign(
+        subset_two=pairs["reference"].isin(names[:2]), subset_three=pairs["reference"] > names[2]
+    )
+    found = run(distances, marked, logistic=False, per_type=False)
+    two, three = (found[found["subset"] == f"subset:{name}"] for name in ("two", "three"))
+    assert set(two["references"]) == {2} and two["low"].isna().all() and two["value"].notna().all()
+    assert set(three["references"]) == {3} and (three["low"] < three["value"]).all()
+    # what a subset says doesn't depend on what else is there
+    kept = marked[marked["subset_three"]].reset_index(drop=True)
+    alone = run(distances[distances["pair"].isin(kept["pair"])], kept, logistic=False)
+    alone = alone[(alone["subset"] == "all") & ~alone["statistic"].str.contains("_")]
+    np.testing.assert_allclose(
+        three[["value", "low", "high"]], alone[["value", "low", "high"]], rtol=1e-9
+    )
+
+
+def test_perfect_and_nearly_perfect_agreement_have_sane_intervals(pairs):
+    quality = pairs["quality"].to_numpy()
+    found = run(data.metric(pairs, quality), pairs, logistic=False)
+    whole = row(found, subset="all", statistic="srcc")
+    np.testing.assert_allclose(whole[["low", "value", "high"]].astype(float), 1, rtol=1e-12)
+    swapped = quality.copy()
+    swapped[np.argsort(quality)[[10, 11]]] = np.sort(quality)[[11, 10]]
+    found = run(data.metric(pairs, swapped), pairs, logistic=False)
+    defined = found[found["low"].notna()]
+    assert (defined["low"] <= defined["value"]).all() and (defined["value"] <= 1).all()
+    whole = row(found, subset="all", statistic="srcc")
+    assert 0.99 < whole["low"] < whole["value"] < whole["high"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +237,7 @@ def test_bad_tables_end_in_one_sentence(pairs, distances, change, words):
 
 
 def test_settings_reject_unknown_names_and_values():
-    for bad in ({"drows": 1}, {"draws": -1}, {"interval": "normal"}, {"level": 1.0}, {"folds": 1}):
+    for bad in ({"drows": 1}, {"draws": -1}, {"interval": "bca"}, {"level": 1.0}, {"repeats": 0}):
         with pytest.raises(ValueError):
             StatisticsSettings(**bad)
 

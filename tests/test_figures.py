@@ -230,7 +230,7 @@ def test_what_is_missing_gives_a_figure_or_a_statement(small, name, change):
         assert "nothing" in texts(figure) or "no " in texts(figure).lower()
     if change is no_intervals_and_holes and name != "comparisons":
         assert "No finite value: vgg16_hed" in texts(figure)
-        assert "bootstrap" not in texts(figure)
+        assert "jackknife" not in texts(figure)
     if change is two_data_sets:
         assert "other" in texts(figure)
 
@@ -542,10 +542,10 @@ def test_captions_render_and_tell_of_transferred_scores_only_where_they_are(capt
     text = template.render(snakemake=SimpleNamespace(config=config))
     html = publish_parts(text, writer="html", settings_overrides=strict)["whole"]
     assert ("transferred scores" in html) == (datasets == ["demo"])
-    if "intervals of" in html:
+    if "% intervals" in html:
         defaults = StatisticsSettings()
-        assert f"{100 * defaults.level:g} % intervals of" in " ".join(html.split())
-        assert f"{defaults.draws} bootstrap draws" in " ".join(html.split())
+        assert f"{100 * defaults.level:g} % intervals over references" in " ".join(html.split())
+        assert "leaving" in html
 
 
 def test_every_figure_has_its_caption():

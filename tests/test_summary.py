@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.correlation.jackknife import CURVATURE
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
@@ -122,7 +123,8 @@ def test_methods_name_and_cite_exactly_what_ran(correlations, models):
     assert "vgg16_hed" not in methods.text and "DISTS with uniform weights" in methods.text
     assert "cosine" not in methods.text
     assert "390 pairs from 6 reference pictures (note: Scores are transferred)" in methods.text
-    assert "90 % percentile intervals from 77 bootstrap draws" in methods.text
+    assert "Intervals are 90 % intervals for what very many references like these" in methods.text
+    assert "over 15 pairs of references (seed 0)" in methods.text
     assert "4 pre-trained configurations" in methods.text
     assert "2 networks with random weights" in methods.text
 
@@ -139,10 +141,45 @@ def test_non_commercial_and_silent_licences_are_flagged(correlations, models):
 def test_methods_follow_the_statistics(correlations, models):
     plain = StatisticsSettings(draws=0, logistic=False)
     text = describe(correlations, models, FACTS, plain, BIBLIOGRAPHY).text
-    assert "bootstrap" not in text and "logistic" not in text
-    bca = describe(correlations, models, FACTS, StatisticsSettings(interval="bca"), BIBLIOGRAPHY)
-    assert "BCa intervals [@efron1987better]" in bca.text
-    assert "efron1987better" in read_bibtex(bca.bibtex)
+    assert "nterval" not in text and "logistic" not in text and "Holm" not in text
+
+
+def test_methods_state_every_widening_and_correction(correlations, models):
+    methods = describe(correlations, models, FACTS, StatisticsSettings(repeats=7), BIBLIOGRAPHY)
+    for words in (
+        "Quenouille’s bias", "Student’s t with one degree of freedom less than references",
+        f"widened by {CURVATURE:g}/R times its second-order part", "fewer than 3 references",
+        "in up to 7 halvings", "over √2", "without bias or second-order part",
+        "corrected over all contests of a data set", "counts their families",
+        "counts as 100 or the largest finite",
+    ):  # fmt: skip
+        assert words in methods.text, words
+    assert {"miller1974jackknife", "wilson1927probable"} <= set(read_bibtex(methods.bibtex))
+    assert "noise ceiling" not in methods.text and "random groups" not in methods.text
+
+
+def test_methods_tell_of_ceilings_triplets_and_groups_where_they_are(correlations, models):
+    ceiling = correlations[correlations["model"] == "ssim"].assign(model="noise_ceiling")
+    many = pd.concat([correlations, ceiling]).assign(references=900)
+    text = describe(many, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
+    assert "The noise ceiling is the mean correlation" in text
+    assert "put into 200 groups at random" in text and "over 1000 pairs of references" in text
+    undefined = pd.concat([correlations, ceiling.assign(value=np.nan)])
+    text = describe(undefined, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
+    assert "ceiling" not in text
+    triplets = correlations.assign(statistic="agreement")
+    text = describe(triplets, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
+    assert "the share of human choices" in text and "Spearman" not in text and "Holm" not in text
+
+
+def test_equal_forms_of_ssim_are_explained(correlations, models):
+    text = describe(correlations, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
+    assert "384 pixels" not in text
+    same = correlations[correlations["model"] == "ssim"]
+    same = same.assign(model="ssim_downsampled", distance="ssim_downsampled")
+    equal = pd.concat([correlations[correlations["model"] != "ssim_downsampled"], same])
+    text = describe(equal, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
+    assert "On demo SSIM and SSIM (downsampled) are the same numbers" in text
 
 
 def test_own_data_sets_and_unknown_keys_still_get_an_entry(correlations, models):
@@ -165,6 +202,7 @@ def test_all_entries_of_ours_are_used_and_all_keys_known():
     path = Path(__file__).parents[1] / "src" / "dissect_iqa" / "methods.bib"
     entries = read_bibtex(path.read_text())
     source = path.with_name("methods.py").read_text()
+    source += (path.parent / "correlation" / "words.py").read_text()
     folder = path.parent / "datasets"
     datasets = "".join(file.read_text() for file in folder.glob("*.py"))
     for key, entry in entries.items():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.correlation.words import statistics_in_words
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.licence import licence_flag
 from dissect_iqa.provenance import atomic_path, software_versions
@@ -113,8 +114,10 @@ def describe(
         f"**{notice}**" if notice else "",
         _data(correlations, datasets),
         _models(ran),
-        _readout(list(dict.fromkeys(networks["distance"])), metrics),
-        _statistics(statistics),
+        _readout(
+            list(dict.fromkeys(networks["distance"])), metrics, _not_downsampled(correlations)
+        ),
+        _statistics(correlations, statistics),
         _software(),
         _model_table(ran),
         _licences(ran, datasets, list(correlations["dataset"].unique())),
@@ -222,7 +225,7 @@ def _models(ran: pd.DataFrame) -> str:
     return text
 
 
-def _readout(distances: Sequence[str], metrics: Sequence[str]) -> str:
+def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[str]) -> str:
     words = []
     for name in distances:
         text, key = DISTANCES.get(name, (f"the readout ‘{name}’", ""))
@@ -236,33 +239,29 @@ def _readout(distances: Sequence[str], metrics: Sequence[str]) -> str:
     if metrics:
         named = [BASELINES[name].title + _cite([_METRIC_KEYS.get(name, "")]) for name in metrics]
         parts.append(f"Classic metrics for comparison: {_listing(named)}.")
+    if same:
+        parts.append(
+            f"On {_listing(same)} SSIM and SSIM (downsampled) are the same numbers: a picture "
+            "whose shorter side has fewer than 384 pixels is not downsampled."
+        )
     return " ".join(parts)
 
 
-def _statistics(settings: StatisticsSettings) -> str:
-    text = (
-        "**Statistics.** Spearman’s, Kendall’s (tau-b) and Pearson’s correlation between metric "
-        "and score over all pairs, with their sign: an inverted metric is negative."
+def _not_downsampled(correlations: pd.DataFrame) -> list[str]:
+    """Return the data sets on which both forms of SSIM have exactly the same correlations."""
+    keys = ["dataset", "subset", "statistic"]
+    one, other = (
+        correlations[correlations["model"] == name].set_index(keys)["value"]
+        for name in ("ssim", "ssim_downsampled")
     )
-    if settings.logistic:
-        text += (
-            " Pearson’s correlation is also given after a logistic mapping with four and with five "
-            f"parameters{_cite(['sheikh2006statistical'])}."
-        )
-    if settings.draws:
-        kind = "percentile" if settings.interval == "percentile" else "BCa"
-        bca = _cite(["efron1987better"]) if kind == "BCa" else ""
-        text += (
-            f" Intervals are {100 * settings.level:g} % {kind} intervals{bca} from "
-            f"{settings.draws} bootstrap draws over reference pictures, with all pairs of a drawn "
-            f"reference and the same draws for all models (seed {settings.seed})."
-        )
-    text += (
-        " A model’s best layer is given as found on all pairs, which flatters, and as chosen "
-        f"without the references on which it is judged ({settings.folds}-fold over references, "
-        f"{settings.repeats} repeats)."
-    )
-    return text
+    both = pd.DataFrame({"one": one, "other": other}).dropna(how="all")
+    equal = (both["one"] == both["other"]).groupby(level="dataset", sort=False).all()
+    return [str(name) for name in equal[equal].index]
+
+
+def _statistics(correlations: pd.DataFrame, settings: StatisticsSettings) -> str:
+    said = (text + _cite(keys) + "." for text, *keys in statistics_in_words(correlations, settings))
+    return f"**Statistics.** {' '.join(said)}"
 
 
 def _software() -> str:

@@ -33,13 +33,13 @@ STAGE_VERSIONS = {
     "measure_distances": 1,
     "score_baselines": 1,
     "fit_readouts": 1,
-    "correlate": 1,
-    "collect": 1,
-    "compare": 1,
-    "test_claims": 1,
-    "plot": 1,
-    "plot_duels": 1,
-    "write_methods": 1,
+    "correlate": 2,
+    "collect": 2,
+    "compare": 2,
+    "test_claims": 2,
+    "plot": 2,
+    "plot_duels": 2,
+    "write_methods": 2,
 }
 
 

@@ -1,12 +1,15 @@
 """Choosing a layer without flattering it.
 
 The best of fifty layers, chosen and judged on the same pairs, looks better than it is. Here the
-layer is chosen on some of the references and judged on the others.
+layer is chosen on one half of the references and judged on the other, again and again, and what
+choosing gains there is taken off.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from dissect_iqa.correlation.jackknife import Plan, around, restore, spread, stabilise
 
 
 @dataclass(frozen=True)
@@ -16,79 +19,85 @@ class Choice:
     Attributes
     ----------
     value : float
-        The naive best's statistic, less what choosing without the judging references lost.
-    draws : ndarray, shape (draws,)
-        The statistic in each bootstrap draw, for an interval.
-    jackknife : ndarray, shape (references,)
-        The same without each reference in turn; empty where no jackknife was made.
+        The naive best's statistic, less what choosing on the same references flatters it; never
+        above the naive best's.
+    chosen : ndarray of int, shape (2 * halvings,)
+        The column that each half chose; the naive best where a half could choose none.
     shares : ndarray, shape (columns,)
-        In what share of the divisions each column was chosen.
+        In what share of the halves each column was chosen.
     naive : int
         The column that is best on all references.
     """
 
     value: float
-    draws: np.ndarray
-    jackknife: np.ndarray
+    chosen: np.ndarray
     shares: np.ndarray
     naive: int
 
 
-def choose_honestly(
-    sample: np.ndarray,
-    draws: np.ndarray,
-    jackknife: np.ndarray,
-    training: np.ndarray,
-    testing: np.ndarray,
-) -> Choice | None:
-    """Choose among columns on training references, judge on the held-out ones.
+def choose_honestly(results: np.ndarray, plan: Plan, pairs: int) -> Choice | None:
+    """Choose among columns on one half of the references, judge on the other half.
 
-    In each division the column with the highest statistic on the training references is taken.
-    Its statistic on the few held-out references isn't comparable with one on all references
-    (fewer pictures of different content are compared), but its distance to that of the naive
-    best on the same held-out references is: that distance, averaged over the divisions, is
-    taken off the naive best's statistic.
+    The column that is best in one half is better there than in the other half, because it was
+    chosen for that. This gain, averaged over both halves of all halvings, is what choosing flatters
+    a half by. All references together are twice as many, and among columns that are alike choosing
+    flatters in proportion to the statistic's standard error: the gain over the root of two is taken
+    off the naive best's statistic, on Fisher's scale. Of columns that are far apart both halves
+    choose the same, so that nothing is gained and nothing taken off.
 
     Parameters
     ----------
-    sample : ndarray, shape (columns,)
-        The statistic on all references; columns in order of depth, of ties the first is taken.
-    draws, jackknife : ndarray, shape (rows, columns)
-        The statistic in bootstrap draws, and without each reference.
-    training, testing : ndarray, shape (divisions, columns)
-        The statistic on either side of each division.
+    results : ndarray, shape (rows, columns)
+        The statistic for all rows of `plan`; columns in order of depth, of ties the first is taken.
+    plan : Plan
+        Which references each row holds.
+    pairs : int
+        Number of pairs behind the statistic.
 
     Returns
     -------
     Choice or None
-        None if there are no divisions or no column is defined on both sides of one.
+        None if there are no halves or no column is defined in both halves of a halving.
     """
-    if not np.isfinite(sample).any():
-        return None
-    naive = int(np.nanargmax(sample))
-    usable = np.isfinite(training).any(axis=1)
-    chosen = np.argmax(np.where(np.isfinite(training), training, -np.inf), axis=1)
-    rows = np.arange(len(chosen))
-    loss = testing[rows, naive] - testing[rows, chosen]
-    usable &= np.isfinite(loss)
+    sample = results[0]
+    first, second = stabilise(results[plan.halves], pairs), stabilise(results[plan.others], pairs)
+    defined = np.isfinite(first) & np.isfinite(second) & np.isfinite(sample)
+    usable = defined.any(axis=1)
     if not usable.any():
         return None
-    shares = np.bincount(chosen[usable], minlength=len(sample)) / usable.sum()
-    value = float(sample[naive] - loss[usable].mean())
+    naive = int(np.nanargmax(sample))
+    rows = np.flatnonzero(usable)
+    picks, gains = [], []
+    for own, other in ((first, second), (second, first)):
+        pick = np.full(len(own), naive)
+        pick[rows] = np.argmax(np.where(defined, own, -np.inf)[rows], axis=1)
+        gains.append(own[rows, pick[rows]] - other[rows, pick[rows]])
+        picks.append(pick)
+    flattery = float(np.mean(gains) / np.sqrt(2))
+    z = stabilise(sample[naive], pairs)
     return Choice(
-        value=value,
-        draws=_around(value, sample, draws, chosen[usable]),
-        jackknife=_around(value, sample, jackknife, np.array([naive])),
-        shares=shares,
+        value=float(sample[naive] - (restore(z, pairs) - restore(z - flattery, pairs))),
+        chosen=np.concatenate(picks),
+        shares=np.bincount(
+            np.concatenate([pick[rows] for pick in picks]), minlength=len(sample)
+        ) / (2 * len(rows)),
         naive=naive,
-    )
+    )  # fmt: skip
 
 
-def _around(value: float, sample: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Move a statistic's resampled values to an honest value, taking turns among chosen columns.
+def honest_interval(
+    choice: Choice, results: np.ndarray, plan: Plan, pairs: int, level: float
+) -> tuple[float, float]:
+    """Give the interval of an honestly chosen layer's statistic.
 
-    Each row deviates as one chosen column does: the average of several would deviate less than a
-    single choice does.
+    Bias and variance are those of the chosen columns, on average: the average of their statistics
+    would vary less than a single choice does.
     """
-    turn = chosen[np.arange(len(rows)) % len(chosen)]
-    return value + rows[np.arange(len(rows)), turn] - sample[turn]
+    columns = np.flatnonzero(choice.shares)
+    shares = choice.shares[columns]
+    found = spread(stabilise(results[: plan.without_two.stop, columns], pairs), plan)
+    low, high = around(
+        *(np.array([choice.value]), found.bias @ shares, found.variance @ shares),
+        *(plan, pairs, level),
+    )
+    return float(low[0]), float(high[0])

@@ -6,12 +6,17 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.correlation import forms
-from dissect_iqa.correlation.bootstrap import interval, make_plan
 from dissect_iqa.correlation.clusters import Clusters, check_pairs
+from dissect_iqa.correlation.jackknife import grouped, interval, make_plan
 from dissect_iqa.correlation.layers import COLUMNS, subsets
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.summary import CEILING
-from dissect_iqa.correlation.triplets import human_share, is_triplets, means, rows_of_triplets
+from dissect_iqa.correlation.triplets import (
+    human_share,
+    is_triplets,
+    mean_credit,
+    rows_of_triplets,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +27,18 @@ REDRAWS = 40
 def noise_ceiling(
     dataset: pd.DataFrame, *, dataset_name: str, settings: StatisticsSettings
 ) -> pd.DataFrame:
-    """Correlate the scores with imagined repetitions of the experiment that gave them.
+    """Correlate what the true qualities could be with imagined scores of them.
 
-    Each repetition draws every score anew from a normal distribution around it with its standard
-    error. What the scores correlate with these, on average over `REDRAWS` repetitions, is what a
-    predictor that knew the true quality could reach, to first order in the noise.
+    A predictor that knew the true quality would still not agree with scores that have errors. The
+    true qualities are not known, but their spread is: that of the scores less the errors' mean
+    square. So the scores, drawn together until they have this spread, stand for the true qualities,
+    and each of `REDRAWS` repetitions of the experiment adds errors to them anew, normal ones with
+    the scores' standard errors. The mean correlation of qualities and repetitions is the ceiling.
+    (Errors added to the scores as they are would count twice: at a standard error of one standard
+    deviation of the quality the ceiling of Pearson's correlation would be 0.82 instead of 0.71.)
+
+    Where the errors' mean square exceeds the scores' variance, the scores can't be told from noise
+    and there is no ceiling.
 
     For triplets the ceiling is the mean over triplets of the larger share of people: what a
     predictor reaches that always sides with the majority.
@@ -38,14 +50,14 @@ def noise_ceiling(
     dataset_name : str
         Goes into the table.
     settings : StatisticsSettings
-        Seed and intervals, by bootstrap over references.
+        Seed and intervals, over references; they take the spread of the true qualities as known.
 
     Returns
     -------
     DataFrame
         In the form of `correlate`: model and distance ``noise_ceiling``, layer empty, statistics
-        `srcc`, `krcc` and `plcc`, or `agreement`. Without rows if the data set gives no standard
-        errors.
+        `srcc`, `krcc` and `plcc`, or `agreement`; NaN where there is no ceiling. Without rows if
+        the data set gives no standard errors.
     """
     check_pairs(dataset, dataset_name)
     if is_triplets(dataset):
@@ -62,7 +74,7 @@ def _majority(dataset: pd.DataFrame, settings: StatisticsSettings) -> pd.DataFra
     rows = rows_of_triplets(dataset)
     share = human_share(dataset, rows)
     credit = np.maximum(share, 1 - share)[:, None]
-    parts = means(credit, dataset.iloc[rows[:, 0]], settings)
+    parts = mean_credit(credit, dataset.iloc[rows[:, 0]], settings)
     return pd.DataFrame(
         [
             {"subset": name, "statistic": "agreement", **{k: _scalar(v) for k, v in part.items()}}
@@ -90,26 +102,44 @@ def _repetitions(
         return pd.DataFrame(columns=COLUMNS)
     quality = dataset["quality"].to_numpy(np.float64)
     generator = np.random.default_rng([settings.seed, 2])
-    repeated = quality[:, None] + error[:, None] * generator.normal(size=(len(error), REDRAWS))
+    noise = error[:, None] * generator.normal(size=(len(error), REDRAWS))
     clusters = Clusters.of(dataset)
-    plan = make_plan(clusters.count, settings, divisions=False)
     rows = []
     for subset, mask in subsets(dataset, settings):
-        block = forms.Pairs(clusters.codes[mask], quality[mask], clusters.count)
-        references = int((block.sizes > 0).sum())
+        codes, count = grouped(clusters.codes[mask], settings)
+        plan = make_plan(count, settings)
+        truth = _drawn_together(quality[mask], error[mask])
+        if truth is None:
+            log.info(
+                "%s, %s: the scores' standard errors are as large as their spread, so there is no "
+                "noise ceiling",
+                *(dataset_name, subset),
+            )
+        references = len(np.unique(clusters.codes[mask]))
+        facts = {"subset": subset, "n": int(mask.sum()), "references": references}
         for name, function in (
             ("srcc", forms.spearman),
             ("krcc", forms.kendall),
             ("plcc", forms.pearson),
         ):
-            mean = function(block, repeated[mask], plan.weights).mean(axis=1, keepdims=True)
-            low, high = interval(
-                *(mean[0], mean[plan.draws], mean[plan.jackknife], settings, references)
-            )
-            rows.append(
-                {
-                    "subset": subset, "statistic": name, "value": mean[0, 0], "low": low[0],
-                    "high": high[0], "n": int(mask.sum()), "references": references,
-                }
-            )  # fmt: skip
+            value = low = high = np.full(1, np.nan)
+            if truth is not None:
+                block = forms.Pairs(codes, truth, count)
+                repeated = truth[:, None] + noise[mask]
+                found = function(block, repeated, plan.for_intervals)
+                mean = found.mean(axis=1, keepdims=True)
+                value, (low, high) = mean[0], interval(mean, plan, facts["n"], settings.level)
+            row = {"statistic": name, "value": value[0], "low": low[0], "high": high[0]}
+            rows.append({**facts, **row})
     return pd.DataFrame(rows)
+
+
+def _drawn_together(scores: np.ndarray, error: np.ndarray) -> np.ndarray | None:
+    """Return the scores with the spread of true qualities; None if errors explain all of theirs."""
+    variance = scores.var(ddof=1) if len(scores) > 1 else 0.0
+    noise = np.mean(error**2)
+    if variance > 0 and noise >= variance:
+        return None
+    # constant scores without errors stay as they are: their correlation is undefined anyway
+    share = np.sqrt(1 - noise / variance) if variance > 0 else 1.0
+    return scores.mean() + share * (scores - scores.mean())

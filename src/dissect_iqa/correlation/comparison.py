@@ -11,8 +11,8 @@ from statsmodels.stats.multitest import multipletests
 
 from dissect_iqa.correlation import dependent, forms
 from dissect_iqa.correlation.best_layer import choose_honestly
-from dissect_iqa.correlation.bootstrap import Plan, interval, make_plan
 from dissect_iqa.correlation.clusters import Clusters, cap_infinite, check_pairs, read_columns
+from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
 
@@ -27,11 +27,21 @@ _FORMS = {"srcc": forms.spearman, "krcc": forms.kendall, "plcc": forms.pearson}
 
 @dataclass(frozen=True)
 class _Entry:
-    """One competitor: its statistic, resampled, and its values for the analytic tests."""
+    """One competitor.
+
+    Attributes
+    ----------
+    value : float
+        Its statistic.
+    without : ndarray, shape (references, columns)
+        The same without each reference: of its one column, or of those that its layer was chosen to
+        be in each half of the references.
+    values : ndarray, shape (pairs,)
+        What it says of the pairs, for the analytic tests.
+    """
 
     value: float
-    draws: np.ndarray
-    jackknife: np.ndarray
+    without: np.ndarray
     values: np.ndarray
 
 
@@ -67,12 +77,13 @@ def compare(
     Returns
     -------
     DataFrame
-        `COLUMNS`, one row a contest. `p` is that of the paired cluster bootstrap: the difference
-        over its standard error (from draws of references that both share, corrected for their
-        number) against Student's t with references - 1 degrees of freedom. `p_holm` is corrected
-        for the number of contests (Holm 1979); `winner` is who has the higher statistic where
-        `p_holm` is below 1 - level, else empty. Williams, Steiger and Meng ignore that pairs share
-        references: secondary.
+        `COLUMNS`, one row a contest. `p` is that of the paired jackknife: the difference over its
+        standard error (of the differences without each reference in turn) against Student's t with
+        references - 1 degrees of freedom; `low` and `high` are the interval that goes with it.
+        `p_holm` is corrected for the number of contests (Holm 1979); `winner` is who has the higher
+        statistic where `p_holm` is below 1 - level, else empty. With fewer than three references,
+        and where a statistic is undefined, `p` is NaN and nobody wins. Williams, Steiger and Meng
+        ignore that pairs share references: secondary.
 
     Raises
     ------
@@ -87,10 +98,10 @@ def compare(
         if name not in candidates:
             raise UserError(f"comparison: unknown name {name!r}; known: {', '.join(candidates)}")
     clusters = Clusters.of(pairs)
-    count = clusters.count
-    plan = make_plan(count, settings)
+    codes, count = grouped(clusters.codes, settings)
+    plan = make_plan(count, settings, twos=False)
     quality = pairs["quality"].to_numpy(np.float64)
-    block = forms.Pairs(clusters.codes, quality, count)
+    block = forms.Pairs(codes, quality, count)
     entries = {
         name: _entry(_matrix(name, found, pairs, dataset_name), block, plan, statistic)
         for name, found in candidates.items()
@@ -98,8 +109,8 @@ def compare(
     rows = [
         {
             "dataset": dataset_name, "statistic": statistic, "first": first, "second": second,
-            **_contest(entries[first], entries[second], quality, count, settings, statistic),
-            "n": len(pairs), "references": count,
+            **_contest(entries[first], entries[second], quality, settings.level, statistic),
+            "n": len(pairs), "references": clusters.count,
         }
         for first, second in contests
     ]  # fmt: skip
@@ -184,32 +195,28 @@ def _entry(values: np.ndarray, block: forms.Pairs, plan: Plan, statistic: str) -
     if statistic == "plcc":
         values = cap_infinite(values)
     several = values.shape[1] > 1
-    weights = plan.weights if several else plan.weights[: plan.jackknife.stop]
+    weights = plan.weights if several else plan.weights[: plan.without_one.stop]
     results = _FORMS[statistic](block, values, weights)
-    parts = [results[part] for part in (plan.draws, plan.jackknife, plan.training, plan.testing)]
-    choice = choose_honestly(results[0], *parts) if several else None
+    without = results[plan.without_one]
+    choice = choose_honestly(results, plan, len(values)) if several else None
     if choice is not None:
-        return _Entry(choice.value, choice.draws, choice.jackknife, values[:, choice.naive])
+        return _Entry(choice.value, without[:, choice.chosen], values[:, choice.naive])
     best = int(np.nanargmax(results[0])) if np.isfinite(results[0]).any() else 0
-    return _Entry(float(results[0, best]), parts[0][:, best], parts[1][:, best], values[:, best])
+    return _Entry(float(results[0, best]), without[:, [best]], values[:, best])
 
 
 def _contest(
-    one: _Entry,
-    other: _Entry,
-    quality: np.ndarray,
-    references: int,
-    settings: StatisticsSettings,
-    statistic: str,
+    one: _Entry, other: _Entry, quality: np.ndarray, level: float, statistic: str
 ) -> dict[str, float]:
     difference = one.value - other.value
-    draws, jackknife = one.draws - other.draws, one.jackknife - other.jackknife
-    low, high = interval(
-        np.array([difference]), draws[:, None], jackknife[:, None], settings, references
-    )
+    error = standard_error(one.without - other.without)
+    # of few references one is lost to their mean
+    freedom = max(len(one.without) - 1, 1)
+    reach = stats.t.ppf((1 + level) / 2, freedom) * error
     row = {
         "value_first": one.value, "value_second": other.value, "difference": difference,
-        "low": low[0], "high": high[0], "p": bootstrap_p(difference, draws, references),
+        "low": difference - reach, "high": difference + reach,
+        "p": paired_p(difference, error, freedom),
     }  # fmt: skip
     r1, r2, r12 = _correlations(one.values, other.values, quality, statistic)
     for name, test, letter in (
@@ -221,19 +228,29 @@ def _contest(
     return row
 
 
-def bootstrap_p(difference: float, draws: np.ndarray, references: int) -> float:
-    """Two-sided p of a difference from its draws over references; see `compare`.
+def standard_error(without: np.ndarray) -> float:
+    """Return the jackknife's standard error of a difference; NaN if there is none.
 
-    A share of draws beyond zero can't be smaller than one over their number, which no correction
-    for a thousand contests survives; hence the standard error and Student's t.
+    Parameters
+    ----------
+    without : ndarray, shape (references, columns)
+        The difference without each reference. Several columns are the layers that were chosen in
+        turn: their variances are averaged, because their average varies less than a single choice.
     """
-    draws = draws[np.isfinite(draws)]
-    if references < 2 or len(draws) < 2 or not np.isfinite(difference):
+    count = len(without)
+    if count < 2:
         return np.nan
-    error = draws.std(ddof=1) * np.sqrt(references / (references - 1))
+    squares = np.sum((without - without.mean(axis=0)) ** 2, axis=0)
+    return float(np.sqrt((count - 1) / count * squares.mean()))
+
+
+def paired_p(difference: float, error: float, freedom: int) -> float:
+    """Two-sided p of a difference over its standard error, by Student's t."""
+    if not (np.isfinite(difference) and np.isfinite(error)):
+        return np.nan
     if error <= 1e-12:
         return 1.0 if abs(difference) <= 1e-12 else 0.0
-    return float(2 * stats.t.sf(abs(difference) / error, references - 1))
+    return float(2 * stats.t.sf(abs(difference) / error, freedom))
 
 
 def _correlations(

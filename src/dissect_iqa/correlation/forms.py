@@ -23,8 +23,6 @@ from scipy.stats import rankdata
 #: One pair's weighted rank costs about as much as so many terms of the cubic form; with more
 #: terms a pair than this, sorting is cheaper.
 TERMS_A_PAIR = 50
-#: With more references than this, Kendall's quadratic form takes too much memory.
-KENDALL_LIMIT = 1500
 #: Numbers in the largest temporary array (float64: 64 MB).
 _BLOCK = 8_000_000
 
@@ -228,26 +226,21 @@ def _weighted_ranks(column: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def kendall(pairs: Pairs, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Kendall's tau-b of every column for every row of weights.
 
-    Parameters and result as in `pearson`; values may be infinite. With more than `KENDALL_LIMIT`
-    references only the first row of weights, the sample itself, is evaluated.
+    Parameters and result as in `pearson`; values may be infinite.
     """
     values = pairs.sorted(values)
     result = np.full((len(weights), values.shape[1]), np.nan)
-    rows = slice(0, len(weights) if pairs.references <= KENDALL_LIMIT else 1)
-    if rows.stop == 1:
-        pairs = Pairs(np.zeros(len(pairs.codes), dtype=np.int64), pairs.quality, 1)
-        weights = np.ones((1, 1))
     ranks = rankdata(values, method="dense", axis=0).astype(np.int32)
     y = rankdata(pairs.quality, method="dense").astype(np.int32)
-    untied_y = _quadratic(_untied(pairs, y), weights[rows])
+    untied_y = _quadratic(_untied(pairs, y), weights)
     for columns in _steps(values.shape[1], max(1, _BLOCK // pairs.references**2)):
         x = np.ascontiguousarray(ranks[:, columns].T)
         for j, form in enumerate(_concordance(pairs, x, y)):
-            numerator = _quadratic(form, weights[rows])
-            product = np.sqrt(_quadratic(_untied(pairs, x[j]), weights[rows]) * untied_y)
+            numerator = _quadratic(form, weights)
+            product = np.sqrt(_quadratic(_untied(pairs, x[j]), weights) * untied_y)
             with np.errstate(invalid="ignore", divide="ignore"):
                 tau = np.where(product > 0, numerator / product, np.nan)
-            result[rows, columns.start + j] = tau
+            result[:, columns.start + j] = tau
     return result
 
 

@@ -9,8 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from dissect_iqa.correlation import forms
-from dissect_iqa.correlation.best_layer import choose_honestly
-from dissect_iqa.correlation.bootstrap import Plan, interval, make_plan
+from dissect_iqa.correlation.best_layer import choose_honestly, honest_interval
 from dissect_iqa.correlation.clusters import (
     FEW_REFERENCES,
     Clusters,
@@ -20,7 +19,9 @@ from dissect_iqa.correlation.clusters import (
     describe,
     read_columns,
 )
+from dissect_iqa.correlation.jackknife import FEWEST, grouped, interval, make_plan
 from dissect_iqa.correlation.logistic import fit_logistic
+from dissect_iqa.correlation.means import means
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.triplets import agreement, is_triplets
 
@@ -63,16 +64,17 @@ def correlate(
         `COLUMNS`, one row a layer, distance, subset and statistic. `subset` is ``all``,
         ``type:<distortion>``, ``subset:<name>`` or ``within_reference``. Statistics:
 
-        - `srcc`, `krcc` (tau-b), `plcc`: with cluster-bootstrap intervals, negative if inverted;
+        - `srcc`, `krcc` (tau-b), `plcc`: with intervals over references, negative if inverted;
         - `plcc4`, `rmse4`, `plcc5`, `rmse5`: after the logistic with 4 and 5 parameters, fitted
           on all pairs; their intervals hold the fitted mapping fixed. `plcc4` and `plcc5` are
           negative if the mapping falls. `fitted4`, `fitted5` are 1 if the logistic converged and
           0 if it is a straight line; `monotone5` is 1 if the mapping is monotone;
         - `srcc_nested`, `krcc_nested`, `plcc_nested` with layer ``best``: the honestly chosen
-          layer; `srcc_chosen` is the share of divisions in which a layer was chosen;
+          layer; `srcc_chosen` is the share of halves of the references that chose a layer;
         - `agreement` on triplets: share of human choices agreed with.
 
-        `low` and `high` are NaN where no interval can be had: one reference, or no draws.
+        `low` and `high` are NaN where no interval can be had: fewer than three references, or no
+        draws.
 
     Raises
     ------
@@ -95,26 +97,26 @@ def _correlations(
     columns: Columns, pairs: pd.DataFrame, settings: StatisticsSettings, where: str
 ) -> pd.DataFrame:
     clusters = Clusters.of(pairs)
-    plan = make_plan(clusters.count, settings)
     tell_few(clusters.count, where)
     quality = pairs["quality"].to_numpy(np.float64)
     tables = []
     for subset, mask in subsets(pairs, settings):
-        block = _Block(subset, columns, quality, clusters, mask, plan, settings)
+        block = _Block(subset, columns, quality, clusters, mask, settings)
         tables.extend(block.correlations())
         if subset == "all":
             _tell_undefined(tables[0], where)
             if settings.logistic:
                 tables.extend(block.logistics())
     if settings.within_reference:
-        tables.append(_within_reference(columns, quality, clusters, plan, settings))
+        tables.append(_within_reference(columns, quality, clusters, settings))
     return pd.concat(tables, ignore_index=True)
 
 
 def tell_few(references: int, where: str) -> None:
     """Log how far intervals from so few references can be trusted."""
-    if references == 1:
-        log.warning("%s: one reference only, so there are no intervals", where)
+    if references < FEWEST:
+        count = "one reference" if references == 1 else f"{references} references"
+        log.warning("%s: %s only, so there are no intervals", where, count)
     elif references < FEW_REFERENCES:
         log.warning(
             "%s: %d references only; intervals from so few are a rough guide", where, references
@@ -157,21 +159,23 @@ class _Block:
         quality: np.ndarray,
         clusters: Clusters,
         mask: np.ndarray,
-        plan: Plan,
         settings: StatisticsSettings,
     ):
-        self.subset, self.keys, self.plan, self.settings = subset, columns.keys, plan, settings
-        self.pairs = forms.Pairs(clusters.codes[mask], quality[mask], clusters.count)
+        self.subset, self.keys, self.settings = subset, columns.keys, settings
+        codes, count = grouped(clusters.codes[mask], settings)
+        self.plan = make_plan(count, settings)
+        self.pairs = forms.Pairs(codes, quality[mask], count)
         self.quality = quality[mask]
         self.ranked = columns.values[mask]
         self.values = cap_infinite(self.ranked)
-        self.facts = {"n": int(mask.sum()), "references": int((self.pairs.sizes > 0).sum())}
+        references = len(np.unique(clusters.codes[mask]))
+        self.facts = {"n": int(mask.sum()), "references": references}
 
     def correlations(self) -> list[pd.DataFrame]:
         """SRCC, KRCC and PLCC; over all pairs also with the layer chosen honestly."""
         tables, nested = [], []
         whole = self.subset == "all"
-        weights = self.plan.weights if whole else self.plan.weights[: self.plan.jackknife.stop]
+        weights = self.plan.weights if whole else self.plan.for_intervals
         for name, function, values in (
             ("srcc", forms.spearman, self.ranked),
             ("krcc", forms.kendall, self.ranked),
@@ -183,16 +187,8 @@ class _Block:
                 nested.extend(self._nested(name, results))
         return tables + nested
 
-    def _interval(
-        self, value: np.ndarray, draws: np.ndarray, jackknife: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if self.facts["references"] < 2:  # the draws can't vary
-            return np.full(len(value), np.nan), np.full(len(value), np.nan)
-        return interval(value, draws, jackknife, self.settings, self.facts["references"])
-
     def _table(self, name: str, results: np.ndarray) -> pd.DataFrame:
-        draws, jackknife = results[self.plan.draws], results[self.plan.jackknife]
-        low, high = self._interval(results[0], draws, jackknife)
+        low, high = interval(results, self.plan, self.facts["n"], self.settings.level)
         return self._rows(name, value=results[0], low=low, high=high)
 
     def _rows(self, name: str, **numbers: Any) -> pd.DataFrame:
@@ -200,22 +196,17 @@ class _Block:
         return self.keys.assign(subset=self.subset, statistic=name, **numbers, **self.facts)
 
     def _nested(self, name: str, results: np.ndarray) -> Iterator[pd.DataFrame]:
-        plan = self.plan
-        parts = (plan.draws, plan.jackknife, plan.training, plan.testing)
+        plan, count = self.plan, self.facts["n"]
         for distance, rows in self.keys.groupby("distance", sort=False).groups.items():
             order = self.keys.loc[rows].sort_values("depth", kind="stable").index.to_numpy()
             if len(order) < 2:
                 continue
-            choice = choose_honestly(
-                results[0, order], *(results[part][:, order] for part in parts)
-            )
+            choice = choose_honestly(results[:, order], plan, count)
             if choice is None:
                 continue
-            low, high = self._interval(
-                np.array([choice.value]), choice.draws[:, None], choice.jackknife[:, None]
-            )
+            low, high = honest_interval(choice, results[:, order], plan, count, self.settings.level)
             key = {"layer": BEST, "depth": np.nan, "distance": distance}
-            row = {**key, "value": choice.value, "low": low[0], "high": high[0], **self.facts}
+            row = {**key, "value": choice.value, "low": low, "high": high, **self.facts}
             yield pd.DataFrame([{**row, "subset": self.subset, "statistic": f"{name}_nested"}])
             if name == "srcc":
                 shares = pd.Series(choice.shares, index=order)
@@ -229,7 +220,7 @@ class _Block:
             fits = [fit_logistic(x, self.quality, parameters) for x in self.values.T]
             mapped = np.stack([fit.mapped for fit in fits], axis=1)
             known = np.isfinite(mapped).all(axis=0)
-            weights = self.plan.weights[: self.plan.jackknife.stop]
+            weights = self.plan.for_intervals
             results = np.full((len(weights), len(fits)), np.nan)
             results[:, known] = forms.pearson(self.pairs, mapped[:, known], weights)
             results *= np.array([fit.direction for fit in fits])
@@ -242,11 +233,7 @@ class _Block:
 
 
 def _within_reference(
-    columns: Columns,
-    quality: np.ndarray,
-    clusters: Clusters,
-    plan: Plan,
-    settings: StatisticsSettings,
+    columns: Columns, quality: np.ndarray, clusters: Clusters, settings: StatisticsSettings
 ) -> pd.DataFrame:
     """SRCC within each reference, averaged over the references where it is defined."""
     found = np.full((clusters.count, len(columns.keys)), np.nan)
@@ -257,18 +244,16 @@ def _within_reference(
         one = forms.Pairs(np.zeros(sizes[r], dtype=np.int64), rankdata(quality[own]), 1)
         found[r] = forms.pearson(one, x, np.ones((1, 1)))[0]
     known = np.isfinite(found)
-    weights = plan.weights[: plan.jackknife.stop]
-    counts = weights @ known
-    means = np.divide(
-        weights @ np.where(known, found, 0),
-        counts,
-        out=np.full(counts.shape, np.nan),
-        where=counts > 0,
-    )
-    low, high = interval(
-        means[0], means[plan.draws], means[plan.jackknife], settings, clusters.count
-    )
+    value, low, high = np.full((3, len(columns.keys)), np.nan)
+    # columns that are defined on the same references are looked at together
+    patterns, number = np.unique(known, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        if pattern.any():
+            own = np.flatnonzero(number.ravel() == k)
+            value[own], low[own], high[own] = means(
+                found[np.ix_(pattern, own)], np.flatnonzero(pattern), settings, len(quality)
+            )
     return columns.keys.assign(
-        subset="within_reference", statistic="srcc", value=means[0], low=low, high=high,
+        subset="within_reference", statistic="srcc", value=value, low=low, high=high,
         n=len(quality), references=known.sum(axis=0),
     )  # fmt: skip

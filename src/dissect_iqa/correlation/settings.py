@@ -1,7 +1,5 @@
 """What a user may choose about the statistics; free of scientific libraries, so it loads fast."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from dissect_iqa.validation import Settings
@@ -14,15 +12,10 @@ class StatisticsSettings(Settings):
         1000,
         ge=0,
         le=100_000,
-        description="Bootstrap draws over references, the same ones for all models; 0 for no "
-        "intervals. 2000 or more for a paper.",
+        description="For intervals, references are left out one by one and in twos: in all twos, "
+        "or in so many that are drawn at random, the same ones for all models; 0 for no intervals.",
     )
     seed: int = Field(0, ge=0, description="Seed of everything random in the statistics.")
-    interval: Literal["percentile", "bca"] = Field(
-        "percentile",
-        description="How draws become an interval: 'percentile', or 'bca' (bias-corrected and "
-        "accelerated, with a jackknife over references).",
-    )
     level: float = Field(0.95, gt=0.5, lt=1, description="Coverage that the intervals aim at.")
     logistic: bool = Field(
         True, description="Fit the 4- and 5-parameter logistic and give PLCC and RMSE after it."
@@ -32,12 +25,9 @@ class StatisticsSettings(Settings):
     within_reference: bool = Field(
         True, description="SRCC within each reference, averaged over references."
     )
-    folds: int = Field(
-        5,
-        ge=2,
-        description="Groups of references of which one at a time is left out when the best layer "
-        "is chosen honestly; as many as there are references, if that is fewer.",
-    )
     repeats: int = Field(
-        20, ge=1, description="Random divisions into such groups that are averaged over."
+        50,
+        ge=1,
+        description="Random halvings of the references that are averaged over when the best layer "
+        "is chosen honestly; all halvings, if there are fewer.",
     )

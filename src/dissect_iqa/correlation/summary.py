@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
+from dissect_iqa.correlation.jackknife import FEWEST
 from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
 
@@ -92,25 +93,52 @@ def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
     return table[COLUMNS].reset_index(drop=True)
 
 
-def common_distance(summary: pd.DataFrame) -> str:
-    """Return the distance that suits a data set's models best, to compare them all with.
+def best_layers(correlations: pd.DataFrame) -> pd.DataFrame:
+    """Return what `common_distance` needs, from the correlations themselves.
 
     Parameters
     ----------
-    summary : DataFrame
-        Rows of `summarise` on one data set, models only.
+    correlations : DataFrame
+        Rows of networks on one data set.
+
+    Returns
+    -------
+    DataFrame
+        `model, distance, best, honest`: SRCC, or agreement, one row a model and distance.
+    """
+    whole = correlations[correlations["subset"] == "all"]
+    keys = ["model", "distance"]
+    best = whole[whole["statistic"].isin(CHOSEN_BY)].groupby(keys, sort=False)["value"].max()
+    honest = whole[whole["statistic"] == "srcc_nested"].groupby(keys, sort=False)["value"].max()
+    return pd.DataFrame({"best": best, "honest": honest}).reindex(best.index).reset_index()
+
+
+def common_distance(best: pd.DataFrame) -> str:
+    """Return the distance that suits a data set's models best: the one to compare them all with.
+
+    Parameters
+    ----------
+    best : DataFrame
+        `distance, best, honest`, one row a model and distance of one data set, models only: rows
+        of `summarise` or `best_layers`.
 
     Returns
     -------
     str
         Of those that aren't fitted to scores, the one with the highest median `honest` (`best`
-        where there was no layer to choose); empty if there is none.
+        where there was no layer to choose); the first if no value is defined; empty if there is
+        none.
     """
-    plain = summary[summary["distance"].isin(DISTANCES)]
-    if plain.empty:
+    return highest_median(best[best["distance"].isin(DISTANCES)])
+
+
+def highest_median(best: pd.DataFrame) -> str:
+    """Return the same as `common_distance`, but of any distances, readouts included."""
+    if best.empty:
         return ""
-    value = plain["honest"].fillna(plain["best"])
-    return str(value.groupby(plain["distance"], sort=False).median().idxmax())
+    value = best["honest"].fillna(best["best"])
+    medians = value.groupby(best["distance"], sort=False).median()
+    return str(medians.idxmax() if medians.notna().any() else medians.index[0])
 
 
 def _first_best(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -190,7 +218,10 @@ def _note(row: object) -> str:
     if not np.isfinite(row.best):
         return "undefined: constant values or scores"
     if not np.isfinite(row.best_low):
-        return "no interval" + (": one reference" if row.references < 2 else "")
+        if row.references >= FEWEST:
+            return "no interval"
+        count = "one reference" if row.references == 1 else f"{row.references} references"
+        return f"no interval: {count}"
     if row.references < FEW_REFERENCES:
         return f"{row.references} references: intervals are a rough guide"
     return ""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.correlation.bootstrap import interval, make_plan
 from dissect_iqa.correlation.clusters import Clusters, Columns
+from dissect_iqa.correlation.means import means
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
 
@@ -53,7 +53,7 @@ def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSetting
 
     With d0, d1 the distances of a triplet's pictures and j the share of people who found picture
     1 closer: the mean over triplets of (d0 < d1)(1 - j) + (d0 > d1) j + (d0 = d1)/2, Zhang et al.,
-    CVPR 2018. Intervals by bootstrap over references.
+    CVPR 2018. Intervals over references.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSetting
     first, second = columns.values[rows[:, 0]], columns.values[rows[:, 1]]
     credit = np.where(first > second, share[:, None], 1 - share[:, None])
     credit = np.where(first == second, 0.5, credit)
-    parts = means(credit, pairs.iloc[rows[:, 0]], settings)
+    parts = mean_credit(credit, pairs.iloc[rows[:, 0]], settings)
     tables = [
         columns.keys.assign(subset=name, statistic="agreement", **numbers)
         for name, numbers in parts
@@ -83,7 +83,7 @@ def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSetting
     return pd.concat(tables, ignore_index=True)
 
 
-def means(
+def mean_credit(
     credit: np.ndarray, triplets: pd.DataFrame, settings: StatisticsSettings
 ) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield mean, interval and counts over all triplets and over each subset.
@@ -91,27 +91,21 @@ def means(
     Parameters
     ----------
     credit : ndarray, shape (triplets, columns)
-        What is averaged.
+        What is averaged, 0 to 1.
     triplets : DataFrame
         `reference`, `distortion` and any `subset_<name>`, one row a triplet.
     settings : StatisticsSettings
-        Draws and interval.
+        What the intervals are made with.
     """
     from dissect_iqa.correlation.layers import subsets
 
-    clusters = Clusters.of(triplets)
-    plan = make_plan(clusters.count, settings, divisions=False)
+    codes = Clusters.of(triplets).codes
     for name, mask in subsets(triplets, settings):
-        sums = np.zeros((clusters.count, credit.shape[1]))
-        np.add.at(sums, clusters.codes[mask], credit[mask])
-        sizes = np.bincount(clusters.codes[mask], minlength=clusters.count)
-        size = (plan.weights @ sizes)[:, None]
-        totals = plan.weights @ sums
-        shares = np.divide(totals, size, out=np.full(totals.shape, np.nan), where=size > 0)
-        low, high = interval(
-            shares[0], shares[plan.draws], shares[plan.jackknife], settings, int((sizes > 0).sum())
+        # from -1 to 1, as correlations are
+        value, low, high = (
+            (bound + 1) / 2 for bound in means(2 * credit[mask] - 1, codes[mask], settings)
         )
         yield name, {
-            "value": shares[0], "low": low, "high": high, "n": int(mask.sum()),
-            "references": int((sizes > 0).sum()),
+            "value": value, "low": low, "high": high, "n": int(mask.sum()),
+            "references": len(np.unique(codes[mask])),
         }  # fmt: skip

@@ -89,7 +89,7 @@ def _head(
         labels.get(name) or "",
         f"{name}: {first['n']} pairs, {first['references']} references.",
         f"Distance: {style.display(str(first['distance']))}.",
-        f"{first['statistic'].upper()}, paired bootstrap over references, Holm's correction over "
+        f"{first['statistic'].upper()}, paired jackknife over references, Holm's correction over "
         f"{len(table)} contests.",
         f"{MOST} of {count} competitors." if count > MOST else "",
     ]

@@ -28,15 +28,15 @@ class FigureSettings(Settings):
         "auto",
         min_length=1,
         description="The distance of the figures that show only one, the same for all models: a "
-        "distance's name, or 'auto' for the one with the highest median, over the models, of the "
-        "best layer's correlation.",
+        "distance's name, or 'auto' for the one that contests and claims use: with the highest "
+        "median, over the models, of the honestly chosen layer's SRCC.",
     )
     facet: Literal["auto", "function", "family", "environment"] = Field(
         "auto",
         description="What the panels of the depth figure stand for: 'auto' draws one panel a "
         "distance while a panel can hold all models, and else groups the models by function.",
     )
-    intervals: bool = Field(True, description="Draw the bootstrap intervals.")
+    intervals: bool = Field(True, description="Draw the intervals.")
     formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(
         ("pdf", "svg", "png"), min_length=1, description="The files to write."
     )

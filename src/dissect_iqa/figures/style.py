@@ -124,7 +124,7 @@ def interval_note(view: View, what: str) -> list[str]:
     if not view.layers["low"].notna().any() and not view.baselines["low"].notna().any():
         return []
     few = f" ({view.references} references)" if view.references else ""
-    return [f"{what}: bootstrap intervals over references{few}."]
+    return [f"{what}: jackknife intervals over references{few}."]
 
 
 Drawer = Callable[[FigureBase, View], None]
