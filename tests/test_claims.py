@@ -21,7 +21,7 @@ def zoo(values, **columns):
             "weights": "tag:v1",
             "function": "supervised classification",
             "architecture": "resnet50",
-            "family": "ResNet",
+            "family": [f"family {i}" for i in range(count)],
             "environment": "ImageNet-1k",
             "top1": np.nan,
         }
@@ -115,17 +115,19 @@ def test_comparisons_overrule_overlapping_intervals():
 
 
 def matched(difference, noise=0.005, each=3):
-    """Supervised and self-supervised networks in two strata that differ by a lot."""
+    """Supervised and self-supervised networks in four strata that differ by a lot."""
     rng = np.random.default_rng(0)
     rows = []
-    for architecture, level in (("resnet50", 0.8), ("alexnet", 0.6)):
+    levels = {"resnet50": 0.8, "alexnet": 0.6, "vgg16": 0.7, "densenet121": 0.75}
+    for architecture, level in levels.items():
         for _ in range(each):
             for function, gain in (
                 ("supervised classification", difference), ("self-supervised: jigsaw", 0.0),
             ):  # fmt: skip
                 rows.append((level + gain + noise * rng.normal(), architecture, function))
     values, architecture, function = zip(*rows, strict=True)
-    return zoo(list(values), architecture=list(architecture), function=list(function))
+    columns = {"architecture": list(architecture), "family": list(architecture)}
+    return zoo(list(values), function=list(function), **columns)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def matched(difference, noise=0.005, each=3):
 )  # fmt: skip
 def test_supervision_is_compared_within_equal_architecture_and_pictures(difference, expected):
     row = verdict("supervised_better", matched(difference))
-    assert row["verdict"] == expected and row["n"] == 12
+    assert row["verdict"] == expected and (row["n"], row["families"]) == (24, 4)
     assert row["low"] < difference < row["high"]
     assert row["high"] - row["low"] < 0.03  # not blurred by the architectures' own difference
 
@@ -144,7 +146,7 @@ def test_kinds_that_never_meet_cannot_be_compared():
         models["function"].str.startswith("sup"), "resnet50", "alexnet"
     )
     row = verdict("supervised_better", models)
-    assert row["verdict"] == OPEN and "6 supervised classification" in row["evidence"]
+    assert row["verdict"] == OPEN and "12 supervised classification" in row["evidence"]
 
 
 @pytest.mark.parametrize("difference, expected", [(0.05, HOLDS), (-0.05, FAILS)])
@@ -176,7 +178,7 @@ def test_accuracy_and_correlation(shape, expected, word):
 
 def test_few_classifiers_cannot_tell_of_accuracy():
     row = verdict("accuracy_no_guide", zoo([0.8] * 5, top1=[60.0, 65, 70, 75, 80]))
-    assert row["verdict"] == OPEN and row["why"] == "at least 6 are needed"
+    assert row["verdict"] == OPEN and row["why"] == "at least 6 families are needed"
     noise = np.random.default_rng(3).normal(size=7)
     row = verdict("accuracy_no_guide", zoo(list(0.7 + 0.02 * noise), top1=np.arange(60.0, 67)))
     assert row["verdict"] == OPEN
@@ -213,7 +215,7 @@ def test_untrained_networks_are_left_out_but_counted():
     models = zoo([0.8] * 10 + [0.1] * 10)
     models.loc[10:, "weights"] = "seed:0"
     found, text = claims.test_claims(summary(models, {"ssim": 0.7}), models)
-    assert "trained configurations: 10 (untrained controls, left out: 10), metrics: 1," in text
+    assert "trained configurations: 10 of 10 families (untrained controls, in no count: 10)" in text
     assert found.loc[0, "n"] == 10 and found.loc[0, "verdict"] == HOLDS
 
 
@@ -290,3 +292,72 @@ def test_every_model_of_the_zoo_has_a_known_kind_of_environment():
     assert kinds["supervised classification"] == "supervised classification"
     assert kinds["supervised classification (distilled labels)"] is None
     assert kinds["unsupervised: autoencoding"] == "self- or unsupervised"
+
+
+def test_networks_of_one_family_are_no_independent_witnesses():
+    models = zoo([0.8] * 9)
+    assert verdict("most_beat_ssim", models, {"ssim": 0.7})["verdict"] == HOLDS
+    alike = models.assign(family=["EfficientNet"] * 5 + ["VGG"] * 4)
+    row = verdict("most_beat_ssim", alike, {"ssim": 0.7})
+    assert row["verdict"] == OPEN and (row["n"], row["families"]) == (9, 2)
+    assert "9 models of 2 families" in row["why"] and row["effect"] == 1
+    # as wide as if there were two models
+    two = verdict("most_beat_ssim", zoo([0.8] * 2), {"ssim": 0.7})
+    assert row["low"] == pytest.approx(two["low"])
+
+
+def test_few_families_cannot_tell_of_accuracy_or_depth_either():
+    x = np.linspace(0, 1, 16)
+    models = zoo(list(0.9 - 0.1 * x), top1=60 + 20 * x).assign(family=["a", "b", "c", "d"] * 4)
+    for name in ("accuracy_no_guide", "simpler_better"):
+        row = verdict(name, models, layers=list(range(8, 24)))
+        assert row["verdict"] == OPEN and "16 supervised" in row["evidence"]
+        assert "of 4 families" in row["evidence"]
+
+
+def test_supervision_in_one_family_says_nothing_about_others():
+    models = matched(0.05).query("architecture == 'resnet50'")
+    row = verdict("supervised_better", models.reset_index(drop=True))
+    assert row["verdict"] == OPEN and "one family" in row["why"]
+    assert row["effect"] == pytest.approx(0.05, abs=0.01)
+
+
+def controls():
+    models = zoo([0.8, 0.74, 0.72, 0.78]).assign(
+        architecture=["resnet18", "resnet18", "vgg16", "vgg16 head=none"],
+        weights=["tag:v1", "tag:v1", "tag:v1", "seed:0"],
+    )
+    return models, {"psnr": 0.73, "ssim": 0.7}
+
+
+def test_psnr_and_untrained_twins_stand_beside_ssim():
+    models, metrics = controls()
+    text = verdict("most_beat_ssim", models, metrics)["evidence"]
+    assert "PSNR has 0.730 (significant)." in text
+    assert "Of one network without training 1 is above SSIM (m03 0.780)." in text
+    assert "m03 is also above 2 of 3 trained ones." in text
+    assert "What training adds: m02 -0.060 from m03 (significant)." in text
+    assert "As PSNR and untrained networks beat SSIM here, too, beating it is no evidence" in text
+    low = verdict("most_beat_ssim", models, {"psnr": 0.6, "ssim": 0.79}, 0.1)["evidence"]
+    assert "PSNR has 0.600 (can't be told apart)." in low or "PSNR has 0.600 (significant)." in low
+    assert "0 are above SSIM" in low and "no evidence" not in low
+
+
+def test_the_head_says_what_significant_means():
+    models, metrics = controls()
+    met = pd.DataFrame(
+        [("m00", "ssim", "m00"), ("ssim", "m01", "m01"), ("m00", "m01", "")],
+        columns=["first", "second", "winner"],
+    ).assign(dataset="set")
+    _, text = claims.test_claims(summary(models, metrics), models, met, level=0.99)
+    assert "“Significantly” is at 1 % after Holm's correction over the 3 contests" in text
+    _, text = claims.test_claims(summary(models, metrics), models)
+    assert "No contests were held: “significantly” is where intervals don't overlap." in text
+
+
+def test_values_of_constant_scores_leave_everything_open():
+    models = zoo([np.nan] * 8)
+    table = summary(models, {"ssim": np.nan, "psnr": np.nan})
+    met = pd.DataFrame([("m00", "ssim", "")], columns=["first", "second", "winner"])
+    found, text = claims.test_claims(table, models, met.assign(dataset="set"))
+    assert set(found["verdict"]) == {OPEN} and "nan" not in text

@@ -10,9 +10,11 @@ from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.findings import CLAIMS, Run
+from dissect_iqa.twins import is_untrained
 
 COLUMNS = [
     *("dataset", "claim", "finding", "verdict", "effect_name", "effect", "low", "high", "p", "n"),
+    "families",
     *("evidence", "why", "label"),
 ]
 _COMPARISON_COLUMNS = ["dataset", "first", "second", "winner"]
@@ -24,6 +26,7 @@ def test_claims(
     models: pd.DataFrame,
     comparisons: pd.DataFrame | None = None,
     labels: Mapping[str, str | None] | None = None,
+    level: float = 0.95,
 ) -> tuple[pd.DataFrame, str]:
     """Test every finding of the paper's abstract on every data set of a run.
 
@@ -38,12 +41,15 @@ def test_claims(
         differences count as significant where intervals don't overlap.
     labels : mapping of str to str or None, optional
         By data set, a notice that must accompany its results.
+    level : float
+        That of the intervals; 1 - level is the level of the contests.
 
     Returns
     -------
     claims : DataFrame
-        `COLUMNS`, one row a data set and finding; `verdict` is ``holds``, ``does not hold`` or
-        ``can't be told``, and `why` says why it can't.
+        `COLUMNS`, one row a data set and finding, behind which there are `n` models of so many
+        `families`; `verdict` is ``holds``, ``does not hold`` or ``can't be told``, and `why` says
+        why it can't.
     text : str
         The same to be read, in Markdown.
 
@@ -59,7 +65,7 @@ def test_claims(
     labels = labels or {}
     rows, heads = [], {}
     for dataset, table in summary[summary["statistic"] == "srcc"].groupby("dataset", sort=False):
-        run, head = _run(str(dataset), table, models, comparisons)
+        run, head = _run(str(dataset), table, models, comparisons, level)
         label = labels.get(str(dataset)) or ""
         heads[run.dataset] = f"{head} {label}".strip()
         for claim in CLAIMS:
@@ -78,12 +84,16 @@ test_claims.__test__ = False  # not a test for pytest to collect
 
 
 def _run(
-    dataset: str, table: pd.DataFrame, models: pd.DataFrame, comparisons: pd.DataFrame
+    dataset: str,
+    table: pd.DataFrame,
+    models: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    level: float,
 ) -> tuple[Run, str]:
     """Arrange one data set's numbers, and say in a few words what they are."""
     # a metric has one unnamed layer, a network's layers have names
     is_metric = table["best_layer"].astype(object).fillna("").eq("")
-    metrics = table[is_metric].set_index("model")
+    metrics = table[is_metric & table["best"].notna()].set_index("model")
     networks = table[~is_metric & table["best"].notna()].copy()
     # where only one layer was measured there was nothing to choose
     given = networks["honest"].notna()
@@ -97,7 +107,7 @@ def _run(
     networks = networks[networks["distance"] == distance]
     networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
     networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
-    untrained = networks["weights"].astype(str).str.startswith("seed:")
+    untrained = is_untrained(networks["weights"])
     run = Run(
         dataset=dataset,
         models=networks[~untrained],
@@ -105,22 +115,35 @@ def _run(
             ["value", "low", "high"], axis=1
         ),
         comparisons=comparisons[comparisons["dataset"] == dataset],
+        untrained=networks[untrained],
     )
-    return run, _head(run, table, distance, int(untrained.sum()))
+    return run, _head(run, table, distance, level)
 
 
-def _head(run: Run, table: pd.DataFrame, distance: str, untrained: int) -> str:
+def _head(run: Run, table: pd.DataFrame, distance: str, level: float) -> str:
     references, pairs = int(table["references"].max()), int(table["n"].max())
     head = (
-        f"trained configurations: {len(run.models)} (untrained controls, left out: {untrained}), "
+        f"trained configurations: {len(run.models)} of {run.models['family'].nunique()} families "
+        f"(untrained controls, in no count: {len(run.untrained)}), "
         f"metrics: {len(run.metrics)}, pairs: {pairs}, references: {references}"
     )
     if distance:
         head += (
-            f"; SRCC of the layer chosen without the references it is judged on, distance "
+            f"; SRCC of the honestly chosen layer, never above that of the naive best, distance "
             f"{distance}, the same for all (highest median)"
         )
     head += "."
+    held = len(run.comparisons)
+    if held:
+        head += (
+            f" “Significantly” is at {100 * (1 - level):.2g} % after Holm's correction over the "
+            f"{held} contests that are planned here: every model against SSIM, MS-SSIM, LPIPS and "
+            "DISTS where they were computed, and the members of each group in comparisons.yaml "
+            "among themselves. Intervals and p of shares and of correlations over models are not "
+            "corrected for the number of findings."
+        )
+    else:
+        head += " No contests were held: “significantly” is where intervals don't overlap."
     if references < FEW_REFERENCES:
         head += f" Intervals from {references} references are a rough guide."
     return head
@@ -134,8 +157,10 @@ def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
     lines += [f"- **{dataset}**: {head}" for dataset, head in heads.items()]
     lines += [
         "",
-        "Models are what the verdicts count: an interval over models treats those of this run as a "
-        "sample of the models there could be, and says nothing about models unlike them.",
+        "Models are what the findings are about, but networks of one family are variations of one "
+        "design and no independent witnesses: intervals over models are as wide as if there were "
+        "only as many models as families. They treat the families of this run as a sample of the "
+        "families there could be, and say nothing about networks unlike them.",
     ]
     for claim in CLAIMS:
         rows = claims[claims["claim"] == claim.name]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.controls import beside
 from dissect_iqa.evidence import (
     FAILS,
     HOLDS,
@@ -57,12 +58,15 @@ class Run:
         One row a metric, indexed by name: `value`, `low`, `high`.
     comparisons : DataFrame
         Rows of `compare` on this data set; may be empty.
+    untrained : DataFrame
+        The same as `models` of networks with random weights: controls, no models of the findings.
     """
 
     dataset: str
     models: pd.DataFrame
     metrics: pd.DataFrame
     comparisons: pd.DataFrame
+    untrained: pd.DataFrame
 
     def outcome(self, first: str, second: str) -> str:
         """Tell whether `first` beats `second`: ``won``, ``lost`` or ``open``.
@@ -80,8 +84,9 @@ class Run:
         return "lost" if high1 < low2 else "open"
 
     def _interval(self, name: str) -> tuple[float, float]:
-        if name in self.models.index:
-            return tuple(self.models.loc[name, ["honest_low", "honest_high"]])
+        for networks in (self.models, self.untrained):
+            if name in networks.index:
+                return tuple(networks.loc[name, ["honest_low", "honest_high"]])
         return tuple(self.metrics.loc[name, ["low", "high"]])
 
 
@@ -121,9 +126,9 @@ def most_beat_ssim(run: Run) -> Finding:
         f"{above.sum()} of {len(above)} trained models have a higher SRCC than "
         f"{BASELINES[rival].title} "
         f"({run.metrics.loc[rival, 'value']:.3f}), {outcomes.count('won')} of them significantly; "
-        f"{outcomes.count('lost')} are significantly below it."
-    )
-    found = share(above, text, "share of models above SSIM")
+        f"{outcomes.count('lost')} are significantly below it. {beside(run, rival)}"
+    ).strip()
+    found = share(above, run.models["family"], text, "share of models above SSIM")
     if found.verdict == HOLDS and 2 * outcomes.count("won") <= len(outcomes):
         few = "most of the differences are not significant on these pictures"
         return replace(found, verdict=OPEN, why=few)
@@ -163,6 +168,7 @@ def supervised_better(run: Run) -> Finding:
         run.models["honest"],
         kind,
         stratum,
+        run.models["family"],
         ("supervised classification", "self- or unsupervised"),
         "same architecture and same pictures",
     )
@@ -176,6 +182,7 @@ def large_natural_better(run: Run) -> Finding:
         run.models["honest"],
         kind,
         stratum,
+        run.models["family"],
         ("large and natural", "small or restricted"),
         "same architecture and same function",
     )
@@ -185,47 +192,46 @@ def accuracy_no_guide(run: Run) -> Finding:
     """Hold if accuracy and correlation are at most moderately related, or by an inverted U."""
     table = _classifiers(run)
     table = table[table["top1"].notna()]
-    few = too_few(len(table), "supervised ImageNet-1k classifiers with a published accuracy")
+    few = too_few(table["family"], "supervised ImageNet-1k classifiers with a published accuracy")
     if few:
         return few
-    rho, low, high, p = rank_correlation(table["top1"], table["honest"])
-    shape = shape_of(table["top1"].to_numpy(), table["honest"].to_numpy())
+    families = table["family"].nunique()
+    rho, low, high, p = rank_correlation(table["top1"], table["honest"], families)
+    shape = shape_of(
+        table["top1"].to_numpy(), table["honest"].to_numpy(), table["family"].to_numpy()
+    )
     text = (
-        f"Over {len(table)} supervised ImageNet-1k classifiers the rank correlation of top-1 "
-        f"accuracy ({table['top1'].min():.0f} to {table['top1'].max():.0f} %) with SRCC is "
-        f"{rho:+.2f}; shape: {shape}."
+        f"Over {len(table)} supervised ImageNet-1k classifiers of {families} families the rank "
+        f"correlation of top-1 accuracy ({table['top1'].min():.0f} to "
+        f"{table['top1'].max():.0f} %) with SRCC is {rho:+.2f}; shape: {shape}."
     )
     verdict = HOLDS if high < MODERATE or shape == "inverted U" else (FAILS if low > 0 else OPEN)
     why = f"the interval holds 0 and more than {MODERATE}" if verdict == OPEN else ""
     return Finding(
-        verdict, text, why, "rank correlation with accuracy", rho, low, high, p, len(table)
+        *(verdict, text, why, "rank correlation with accuracy"),
+        *(rho, low, high, p, len(table), families),
     )
 
 
 def simpler_better(run: Run) -> Finding:
     """Hold if SRCC falls with the number of layers among supervised classifiers."""
     table = _classifiers(run)
-    few = too_few(len(table), "supervised ImageNet-1k classifiers")
+    few = too_few(table["family"], "supervised ImageNet-1k classifiers")
     if few:
         return few
-    rho, low, high, p = rank_correlation(table["layers"], table["honest"])
+    families = table["family"].nunique()
+    rho, low, high, p = rank_correlation(table["layers"], table["honest"], families)
     text = (
-        f"Over {len(table)} supervised ImageNet-1k classifiers with {table['layers'].min():.0f} to "
+        f"Over {len(table)} supervised ImageNet-1k classifiers of {families} families with "
+        f"{table['layers'].min():.0f} to "
         f"{table['layers'].max():.0f} layers the rank correlation of their number with SRCC is "
         f"{rho:+.2f}."
     )
     verdict = HOLDS if high < 0 else (FAILS if low > 0 else OPEN)
     why = "the interval holds 0" if verdict == OPEN else ""
     return Finding(
-        verdict,
-        text,
-        why,
-        "rank correlation with the number of layers",
-        rho,
-        low,
-        high,
-        p,
-        len(table),
+        *(verdict, text, why, "rank correlation with the number of layers"),
+        *(rho, low, high, p, len(table), families),
     )
 
 
@@ -236,17 +242,19 @@ def best_not_last(run: Run) -> Finding:
         return Finding(OPEN, "No model has more than one layer here.", "nothing to choose from")
     gain = table["honest"] - table["last"]
     text = (
-        f"For {(gain > 0).sum()} of {len(table)} models the layer chosen without the references it "
-        f"is judged on has a higher SRCC than the last one; median gain {gain.median():+.3f}."
+        f"For {(gain > 0).sum()} of {len(table)} models the best layer, honestly chosen, has a "
+        f"higher SRCC than the last one; median gain {gain.median():+.3f}."
     )
-    return share(gain > 0, text, "share of models whose best layer is not the last")
+    title = "share of models whose best layer is not the last"
+    return share(gain > 0, table["family"], text, title)
 
 
 def best_classifier_not_best(run: Run) -> Finding:
     """Hold if the best metric is significantly better than the most accurate classifier."""
     table = run.models[run.models["top1"].notna()]
     if len(table) < 3:
-        return too_few(len(table), "models with a published accuracy", 3)
+        text = f"This run has {len(table)} models with a published accuracy."
+        return Finding(OPEN, text, "at least 3 are needed", n=len(table))
     metric, classifier = table["honest"].idxmax(), table["top1"].idxmax()
     margin = table.loc[metric, "honest"] - table.loc[classifier, "honest"]
     rank = int((table["honest"] > table.loc[classifier, "honest"]).sum()) + 1

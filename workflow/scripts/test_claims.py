@@ -25,6 +25,7 @@ with job(snakemake.log[0]):
         study.models_frame(),
         pd.concat(contests, ignore_index=True) if contests else None,
         labels=study.labels(),
+        level=study.config.statistics.level,
     )
     with atomic_path(snakemake.output.table) as temporary:
         table.to_csv(temporary, index=False)

@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.distances import DISTANCES
+from dissect_iqa.correlation.summary import best_layers, common_distance, highest_median
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.twins import Twins, find_twins
 from dissect_iqa.validation import suggest
 
 #: The `model` of the rows that hold how high any predictor can score.
@@ -171,7 +172,7 @@ def _view(
     finite_baselines = baselines[baselines["value"].notna()]
     seen = [*layers["model"].unique(), *baselines["model"].unique()]
     drawn = {*finite_layers["model"], *finite_baselines["model"]}
-    distance, rule = _choose_distance(finite_layers, settings)
+    distance, rule = _choose_distance(rows, finite_layers, settings)
     nested = rows[(rows["statistic"] == f"{statistic}_nested") & (rows["subset"] == "all")]
     ceiling = ours.loc[is_ceiling & whole, "value"].dropna()
     by_type = ours[ours["subset"].str.startswith("type:") & ~is_ceiling]
@@ -220,7 +221,9 @@ def _described(ids: pd.Series, models: pd.DataFrame, dataset: str) -> None:
             )
 
 
-def _choose_distance(layers: pd.DataFrame, settings: FigureSettings) -> tuple[str, str]:
+def _choose_distance(
+    rows: pd.DataFrame, layers: pd.DataFrame, settings: FigureSettings
+) -> tuple[str, str]:
     names = list(dict.fromkeys(layers["distance"]))
     if settings.distance != "auto":
         if names and settings.distance not in names:
@@ -231,15 +234,15 @@ def _choose_distance(layers: pd.DataFrame, settings: FigureSettings) -> tuple[st
         return settings.distance, "{distance} (chosen in the configuration)."
     if not names:
         return "", ""
-    # readouts, fitted to scores, are shown where the user asks for one
-    names = [name for name in names if name in DISTANCES] or names
-    best = layers.groupby(["distance", "model"])["value"].max().groupby("distance").median()
-    chosen = best.reindex(names).idxmax()
+    networks = rows[rows["layer"].ne("") & rows["model"].isin(layers["model"])]
     if len(names) == 1:
-        return chosen, "{distance} (the only one computed)."
+        return names[0], "{distance} (the only one computed)."
+    best = best_layers(networks[networks["distance"].isin(names)])
+    # readouts, fitted to scores, are shown where the user asks for one, or there is nothing else
+    chosen = common_distance(best) or highest_median(best) or names[0]
     return chosen, (
-        "{distance}, the same for all models: of "
-        f"{len(names)} the one with the highest median of the models’ best-layer values."
+        f"{{distance}}, the same for all models: of {len(names)} the one with the highest median "
+        "of the models’ honest values."
     )
 
 
@@ -254,47 +257,9 @@ def ranked(view: View) -> pd.DataFrame:
     return rows.sort_values(["value", "model"], ascending=[False, True], kind="stable")
 
 
-@dataclass(frozen=True)
-class Twins:
-    """Untrained networks and the trained ones that they are compared with.
-
-    Attributes
-    ----------
-    title : str
-        The architecture they share, or the family if the architecture isn't the same.
-    exact : bool
-        Whether it is the same architecture.
-    trained, untrained : tuple of str
-        Ids, in the model table's order.
-    """
-
-    title: str
-    exact: bool
-    trained: tuple[str, ...]
-    untrained: tuple[str, ...]
-
-
 def twins(view: View) -> list[Twins]:
-    """Pair untrained networks with trained ones of the same architecture, else the same family.
-
-    Options behind an architecture's name, such as ``head=none``, don't make another architecture.
-    An untrained network without either is left out.
-    """
-    table = view.models.assign(
-        untrained=[view.untrained(name) for name in view.models.index],
-        name=view.models["architecture"].astype(str).str.split().str[0],
-    )
-    found: dict[tuple[bool, str], list[str]] = {}
-    for row in table[table["untrained"]].itertuples():
-        exact = ((table["name"] == row.name) & ~table["untrained"]).any()
-        found.setdefault((bool(exact), row.name if exact else str(row.family)), []).append(row.id)
-    groups = []
-    for (exact, title), untrained in found.items():
-        same = table["name" if exact else "family"] == title
-        trained = tuple(table.index[same & ~table["untrained"]])
-        if trained:
-            groups.append(Twins(title, exact, trained, tuple(untrained)))
-    return groups
+    """Return a view's untrained networks with their trained twins."""
+    return find_twins(view.models)
 
 
 def function_group(function: str) -> str:
