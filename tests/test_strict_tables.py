@@ -322,7 +322,7 @@ def test_all_wrong_data_sets_and_options_are_named(tmp_path: Path) -> None:
         ({"level": float("nan")}, "found nan; a number is needed"),
         ({"level": "true"}, "found 'true'; a number is needed"),
         ({"draws": 10.5}, "'statistics.draws': found 10.5"),
-        ({"interval": "bcaa"}, "(did you mean 'bca'?)"),
+        ({"levl": 0.9}, "did you mean 'level'?"),
     ],
 )
 def test_numbers_of_the_configuration_are_numbers(statistics: dict, words: str) -> None:
