@@ -170,7 +170,7 @@ def test_suggestions_ignore_case() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["docter"], "doctor"),
+        (["docter"], "Did you mean 'doctor'?"),
         (["models", "--tabel", "x"], "--table"),
         (["models", "resnet50_in1"], "did you mean 'resnet50_in1k'"),
         (["models", "--table", "none.tsv"], "none.tsv: there is no such model table"),

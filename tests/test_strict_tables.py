@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import layouts
+import numpy as np
+import openpyxl
 import pytest
+from scipy.io import savemat
 
 from dissect_iqa.config import parse_config
 from dissect_iqa.config_files import check_files
 from dissect_iqa.datasets import DatasetEntry, read_datasets
 from dissect_iqa.datasets.base import index_folder
+from dissect_iqa.datasets.csiq import _workbook
 from dissect_iqa.datasets.folder import read_folder
+from dissect_iqa.datasets.matlab import variables, vector
 from dissect_iqa.delimited import decimal_commas, read_delimited, to_number
 from dissect_iqa.errors import LISTED, Problems, UserError
 from dissect_iqa.models.comparisons import read_comparisons
@@ -329,6 +334,39 @@ def test_numbers_of_the_configuration_are_numbers(statistics: dict, words: str) 
     with pytest.raises(UserError) as caught:
         parse_config({"models": ["demo"], "datasets": ["demo"], "statistics": statistics})
     assert words in str(caught.value)
+
+
+def test_a_distance_for_the_figures_is_one_that_is_measured() -> None:
+    values = {"models": ["a"], "datasets": ["b"], "distances": ["rmse"]}
+    values["readouts"] = {"names": ["nnls_mse"]}
+    for name in ("auto", "rmse", "nnls_mse", "nnls_mse@twin", "nnls_mse@twin on ends"):
+        parse_config({**values, "figures": {"distance": name}})
+    with pytest.raises(UserError, match=r"'rmsee' is none .*\(did you mean 'rmse'\?\)"):
+        parse_config({**values, "figures": {"distance": "rmsee"}})
+
+
+def test_damaged_spreadsheets_and_matlab_files_are_one_sentence(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "all_by_image"
+    names = ["image", "dst_type", "dst_lev", "dmos_std", "dmos", "DMOS"]
+    for row in (names, ["a", "noise", 1, 0.1, 0.5, 0.9]):
+        book.active.append(row)
+    path = tmp_path / "csiq.DMOS.xlsx"
+    book.save(path)
+    with pytest.raises(UserError, match=r"line 1: columns 'dmos', 'dmos' have the same name"):
+        list(_workbook(path))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match="not an Excel file that can be read"):
+        list(_workbook(path))
+    scores = tmp_path / "a.mat"
+    savemat(scores, {"mos": np.arange(500.0), "names": "abc"}, do_compression=True)
+    with pytest.raises(UserError, match="'names' does not hold numbers"):
+        vector(scores, variables(scores), "names", 1)
+    content = bytearray(scores.read_bytes())
+    content[200:230] = bytes(30)
+    scores.write_bytes(content)
+    with pytest.raises(UserError, match="not a MATLAB file that can be read"):
+        variables(scores)
 
 
 def test_the_command_line_gives_numbers_as_text() -> None:

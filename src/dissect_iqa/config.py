@@ -1,9 +1,10 @@
 """The configuration of a study: one typed truth for the YAML file, its errors and its manual."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
@@ -11,7 +12,7 @@ from dissect_iqa.distances import DISTANCES
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.readout_settings import ReadoutSettings
-from dissect_iqa.validation import Origin, Settings, explain, known_names
+from dissect_iqa.validation import Origin, Settings, explain, known_names, suggest
 
 
 class ExtractionSettings(Settings):
@@ -80,6 +81,18 @@ class Config(Settings):
     readouts: ReadoutSettings = ReadoutSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     figures: FigureSettings = FigureSettings()
+
+    @model_validator(mode="after")
+    def _distance_of_the_figures(self) -> "Config":
+        # Readouts may be called 'nnls_mse@kadid10k on ends': fitted where, and to which layers
+        name = re.split(r"@| on ", self.figures.distance)[0]
+        known = ("auto", *self.distances, *self.readouts.names)
+        if name not in known:
+            raise ValueError(
+                f"figures.distance: {name!r} is none of the distances and readouts that this "
+                f"study measures{suggest(name, known)}; allowed: {', '.join(known)}"
+            )
+        return self
 
     @field_validator("distances")
     @classmethod

@@ -23,6 +23,7 @@ from dissect_iqa.models.comparisons import read_comparisons
 from dissect_iqa.models.table import ModelRow, read_models, select
 from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
 from dissect_iqa.rehearsal import FOLDER, REHEARSAL_VERSION, rehearsed, seed_of, shortest_side
+from dissect_iqa.text_files import read_text
 from dissect_iqa.validation import Origin, suggest
 
 #: Raise a stage's number when its code changes what it computes; never for cosmetics.
@@ -268,7 +269,7 @@ class Study:
     def bibliography(self) -> str:
         """Return the BibTeX entries beside the model table, if there are any."""
         path = self.config.models_table.with_name("references.bib")
-        return path.read_text() if path.is_file() else ""
+        return read_text(path, "bibliography") if path.is_file() else ""
 
     def distances_spec(self, dataset: str, name: str) -> str:
         """Return the spec of a table of distances, whether a model or a baseline made it."""

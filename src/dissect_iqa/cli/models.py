@@ -18,6 +18,7 @@ from dissect_iqa.cli.console import (
     width,
 )
 from dissect_iqa.errors import UserError
+from dissect_iqa.validation import suggest
 
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="An id of the model table.")]
 ModelTable = Annotated[Path, typer.Option(help="The model table.")]
@@ -161,6 +162,9 @@ def _pictures(
     if dataset is not None:
         if described != (None, None, None):
             raise UserError("give either --dataset, or --size, --pictures and --pairs; not both")
+        known = [path.parent.name for path in RESOURCES.glob("datasets/*/pairs.parquet")]
+        if dataset not in known and suggest(dataset, known):
+            raise UserError(f"no data set {dataset!r} is prepared{suggest(dataset, known)}")
         return costs.prepared(RESOURCES / "datasets" / dataset)
     if size is None or pictures is None or pairs is None:
         raise UserError(

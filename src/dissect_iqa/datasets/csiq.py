@@ -19,6 +19,7 @@ from dissect_iqa.datasets.base import (
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.mirrors import iqa_pytorch
 from dissect_iqa.datasets.text import bad_line, lines, to_float
+from dissect_iqa.delimited import check_columns
 from dissect_iqa.errors import UserError
 
 #: The workbook's spelling -> (token in the file names, published name).
@@ -33,6 +34,7 @@ TYPES = {
 _NAMES = {token.lower(): name for token, name in TYPES.values()}
 #: About 5000 ratings of 866 pictures.
 _RATINGS_A_PICTURE = 5000 / 866
+_WORKBOOK_COLUMNS = ("image", "dst_type", "dst_lev", "dmos_std", "dmos")
 _FILE = re.compile(r"^([a-z0-9_]+)\.([a-z0-9]+)\.([1-5])\.png$", re.IGNORECASE)
 
 
@@ -82,7 +84,10 @@ def _workbook(path: Path) -> Iterator[tuple[int, str, str, str | None]]:
     """
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # a damaged one: BadZipFile, KeyError, ParseError ...
+        raise UserError(f"{path}: not an Excel file that can be read ({error})") from error
     try:
         if "all_by_image" not in book.sheetnames:
             raise UserError(f"{path}: no sheet 'all_by_image'; it has {', '.join(book.sheetnames)}")
@@ -90,7 +95,8 @@ def _workbook(path: Path) -> Iterator[tuple[int, str, str, str | None]]:
         for number, cells in enumerate(book["all_by_image"].iter_rows(values_only=True), 1):
             if not columns:
                 texts = [str(cell).strip().lower() for cell in cells]
-                if {"image", "dst_type", "dst_lev", "dmos_std", "dmos"} <= set(texts):
+                if set(_WORKBOOK_COLUMNS) <= set(texts):
+                    check_columns(path, number, [x for x in texts if x in _WORKBOOK_COLUMNS])
                     columns = {text: place for place, text in enumerate(texts)}
                 continue
             row = {name: cells[place] for name, place in columns.items() if place < len(cells)}
@@ -103,9 +109,7 @@ def _workbook(path: Path) -> Iterator[tuple[int, str, str, str | None]]:
             name = f"{image}.{TYPES[kind][0]}.{level}.png"
             yield number, name, str(row["dmos"]), str(row["dmos_std"])
         if not columns:
-            raise UserError(
-                f"{path}: no row with 'image', 'dst_type', 'dst_lev', 'dmos', 'dmos_std'"
-            )
+            raise UserError(f"{path}: no row with {', '.join(map(repr, _WORKBOOK_COLUMNS))}")
     finally:
         book.close()
 

@@ -18,11 +18,10 @@ def variables(path: Path) -> dict[str, Any]:
     """
     # Imported here: slow to load, and few data sets need it.
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     try:
         return loadmat(path, squeeze_me=True)
-    except (OSError, ValueError, NotImplementedError, TypeError, MatReadError) as error:
+    except Exception as error:  # whatever a damaged file makes of it, zlib.error included
         raise UserError(f"{path}: not a MATLAB file that can be read ({error})") from error
 
 
@@ -32,9 +31,12 @@ def vector(path: Path, content: dict[str, Any], name: str, length: int) -> np.nd
     Raises
     ------
     UserError
-        If it is missing or has another length.
+        If it is missing, has another length or isn't made of numbers.
     """
-    values = np.asarray(_get(path, content, name), dtype="float64").ravel()
+    found = np.asarray(_get(path, content, name))
+    if found.dtype.kind not in "iufb":
+        raise UserError(f"{path}: {name!r} does not hold numbers, but {found.dtype.name}")
+    values = found.astype("float64").ravel()
     if len(values) != length:
         raise UserError(f"{path}: {name!r} has {len(values)} values, expected {length}")
     return values

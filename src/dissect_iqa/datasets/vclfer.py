@@ -69,7 +69,7 @@ def _workbook(path: Path) -> Iterator[tuple[int, str, float]]:
 
     try:
         book = xlrd.open_workbook(path)
-    except (xlrd.XLRDError, OSError) as error:
+    except Exception as error:  # a damaged one: XLRDError, CompDocError, struct.error ...
         raise UserError(f"{path}: not an Excel file that can be read ({error})") from error
     for sheet in book.sheets():
         table = [[str(cell.value).strip() for cell in row] for row in sheet.get_rows()]
