@@ -8,6 +8,7 @@ row is refused only by the package.
 import ast
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -62,8 +63,11 @@ def try_builders(rows: Iterable[ModelRow]) -> None:
     own = [row for row in rows if _is_own(row)]
     if not own or find_spec("torch") is None:
         return
+    python = sys.executable
+    if not Path(python).exists():
+        python = shlex.split(python)[0]  # the Snakefile quotes it for the shell
     run = subprocess.run(
-        [sys.executable, "-m", __name__],
+        [python, "-m", __name__],
         input="\n".join(row.model_dump_json() for row in own),
         capture_output=True,
         text=True,
