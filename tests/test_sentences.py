@@ -105,7 +105,7 @@ def test_what_is_asked_after_planning_began(folder: Path) -> None:
 def test_a_job_whose_code_ends_the_process_has_failed(tmp_path: Path, capsys) -> None:
     log = tmp_path / "logs/a.log"
     for leave, status, words in (
-        (lambda: sys.exit(0), 1, "unexpected SystemExit: 0"),
+        (lambda: sys.exit(0), 1, "unexpected sys.exit()"),
         (lambda: 1 / 0, 1, "unexpected ZeroDivisionError: division by zero"),
     ):
         with pytest.raises(SystemExit) as ended, job(log):
@@ -113,6 +113,9 @@ def test_a_job_whose_code_ends_the_process_has_failed(tmp_path: Path, capsys) ->
         assert ended.value.code == status
         assert words in capsys.readouterr().err
         assert "Traceback" in log.read_text()
+    with pytest.raises(SystemExit) as ended, job(log):
+        sys.exit(143)
+    assert ended.value.code == 143 and "Traceback" not in log.read_text()
     with pytest.raises(SystemExit) as ended, job(log):
         raise KeyboardInterrupt
     assert ended.value.code == 130 and "Traceback" not in log.read_text()

@@ -35,7 +35,13 @@ def job(log: Path | str) -> Iterator[logging.Logger]:
         logger.error("interrupted")
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(130)
-    except (Exception, SystemExit) as error:
+    except SystemExit as end:
+        if end.code not in (0, None):
+            raise  # asked to end, e.g. by a cluster: extraction ends with 143
+        logger.exception("ended before it was done")
+        print(f"unexpected sys.exit()\nsee {log}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except Exception as error:
         if is_full(error):  # met by something that isn't written through `saying_where`
             logger.exception("no room")
             where = getattr(error, "filename", None) or "a file of this job"
