@@ -5,7 +5,6 @@ Each stage's spec holds everything that can change its numbers: its own settings
 upstream therefore changes every fingerprint downstream, and nothing else does.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,10 +16,13 @@ from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.config import Config, parse_config
 from dissect_iqa.config_files import check_files
 from dissect_iqa.correlation.contests import MOST, contests, everyone
-from dissect_iqa.datasets.registry import DatasetEntry, read_datasets
+from dissect_iqa.datasets.changed import DAMAGE
+from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.registry import read_datasets
 from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.models.comparisons import read_comparisons
 from dissect_iqa.models.table import ModelRow, read_models, select
+from dissect_iqa.own_files import OwnFiles
 from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
 from dissect_iqa.rehearsal import FOLDER, REHEARSAL_VERSION, rehearsed, seed_of, shortest_side
 from dissect_iqa.text_files import read_text
@@ -83,13 +85,52 @@ class Study:
         if self._table:
             with problems.caught():
                 self.comparisons  # noqa: B018  read now, so that its faults are found now
+        path, self._bibliography = config.models_table.with_name("references.bib"), ""
+        if path.is_file():
+            with problems.caught():
+                self._bibliography = read_text(path, "bibliography")
         problems.raise_all()
+        resources = self.folder / "resources"
+        self.own = OwnFiles.look(self.datasets, self.weights_rows(), resources)
         self.spec = lru_cache(maxsize=None)(self._spec)
 
     @property
     def folder(self) -> Path:
         """The folder of all that the study makes: the current one, or a rehearsal's own."""
         return FOLDER if self.config.rehearse else Path()
+
+    def plain(self) -> dict[str, Any]:
+        """Return all that the study is and has read, as plain data for `from_plain`."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "rows": [row.model_dump(mode="json") for row in self.weights_rows()],
+            "models": list(self.models),
+            # an option that is set means something else than the same option by default
+            "datasets": {
+                name: entry.model_dump(mode="json", exclude_unset=True)
+                for name, entry in self.datasets.items()
+            },
+            "comparisons": self.comparisons,
+            "bibliography": self._bibliography,
+            "own": self.own.plain(),
+        }
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "Study":
+        """Return the study that `plain` was called on; no file is read."""
+        study = cls.__new__(cls)
+        study.config = Config.model_validate(content["config"])
+        study._origin = Origin()
+        study._table = {row["id"]: ModelRow.model_validate(row) for row in content["rows"]}
+        study.models = {name: study._table[name] for name in content["models"]}
+        study.datasets = {
+            name: DatasetEntry.model_validate(entry) for name, entry in content["datasets"].items()
+        }
+        study.comparisons = content["comparisons"]
+        study._bibliography = content["bibliography"]
+        study.own = OwnFiles(**content["own"])
+        study.spec = lru_cache(maxsize=None)(study._spec)
+        return study
 
     @classmethod
     def from_values(
@@ -236,6 +277,11 @@ class Study:
         names = dict.fromkeys([*self.models, *(trunk for trunk in trunks if trunk)])
         return [self.row(name) for name in names]
 
+    def damage(self, dataset: str) -> list[str]:
+        """Return the list of damaged pictures of a data set, if there ever was one."""
+        path = self.folder / "resources/datasets" / dataset / DAMAGE
+        return [str(path)] if path.is_file() else []
+
     def models_frame(self) -> pd.DataFrame:
         """Return what is said of the selected models, one row each, in the table's order."""
         return pd.DataFrame(list(self._descriptions().values()))
@@ -268,8 +314,7 @@ class Study:
 
     def bibliography(self) -> str:
         """Return the BibTeX entries beside the model table, if there are any."""
-        path = self.config.models_table.with_name("references.bib")
-        return read_text(path, "bibliography") if path.is_file() else ""
+        return self._bibliography
 
     def distances_spec(self, dataset: str, name: str) -> str:
         """Return the spec of a table of distances, whether a model or a baseline made it."""
@@ -314,16 +359,14 @@ class Study:
         ]
 
     def _fetch_dataset(self, dataset: str, _: str) -> dict[str, Any]:
-        entry = self.dataset(dataset).spec()
-        if "csv_sha256" in entry and entry["csv_sha256"] is None:
-            entry["csv_sha256"] = _prepared_scores(self.folder, dataset)
-        content = {"dataset": dataset, "entry": entry}
+        self.dataset(dataset)  # which says it if there is none
+        content = {"dataset": dataset, "entry": self.own.datasets[dataset]}
         if self.config.rehearse:
             content["shortest_side"] = shortest_side(self.config)
         return content
 
     def _fetch_weights(self, _: str, model: str) -> dict[str, Any]:
-        spec = self.row(model).spec()
+        spec = {**self.row(model).spec(), **self.own.models.get(model, {})}
         content = {"model": {key: spec[key] for key in spec if key not in ("layers", "input")}}
         if self.config.rehearse:
             content["seed"] = seed_of(self.row(model))
@@ -420,14 +463,3 @@ class Study:
             "statistics": self.config.statistics.model_dump(mode="json"),
             "bibliography": fingerprint(self.bibliography()),
         }
-
-
-def _prepared_scores(folder: Path, dataset: str) -> str | None:
-    """Return the sha256 of the scores that a finished own data set was made from.
-
-    Its pictures and scores may be gone by now, as they are where a study was unbundled.
-    """
-    path = folder / f"resources/datasets/{dataset}/pairs.parquet"
-    if not path.is_file():
-        return None
-    return json.loads(table_provenance(path)["spec"])["entry"].get("csv_sha256")

@@ -2,6 +2,9 @@
 
 
 rule fetch_dataset:
+    input:
+        # newer than the outputs when pictures that the project keeps have been damaged
+        damage=lambda wildcards: study.damage(wildcards.dataset),
     output:
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
         images="<resources>/datasets/{dataset}/images.parquet",

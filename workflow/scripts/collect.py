@@ -6,10 +6,10 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.correlation import check_published, noise_ceiling, summarise
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import atomic_path, read_table, write_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     parts = [
         read_table(study.folder / f"results/correlations/{dataset}/{name}.parquet", spec)
         for dataset, name, spec in study.correlations()

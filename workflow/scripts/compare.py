@@ -4,10 +4,10 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.correlation import common_distance, compare, summarise
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import read_table, write_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset
     best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
     best = best[(best["dataset"] == dataset) & best["model"].isin(study.models)]

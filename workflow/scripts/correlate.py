@@ -6,10 +6,10 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.correlation import correlate
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import read_table, write_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.name
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
     specs = [study.distances_spec(dataset, name)]

@@ -8,11 +8,11 @@ with job(snakemake.log[0]):
     import pandas as pd
 
     from dissect_iqa.datasets import prepare_dataset
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.rehearsal import shortest_side
-    from dissect_iqa.study import Study
     from dissect_iqa.upfront import check_sizes
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     prepare_dataset(
         study.datasets[snakemake.wildcards.dataset],
         folder=Path(snakemake.output.pairs).parent,

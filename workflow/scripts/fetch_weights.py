@@ -5,12 +5,14 @@ from pathlib import Path
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.models.weights import fetch_weights
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
+    row = study.row(snakemake.wildcards.model)
+    study.own.require_unchanged(row)
     fetch_weights(
-        study.row(snakemake.wildcards.model),
+        row,
         target=Path(snakemake.output[0]),
         cache=Path("resources/downloads"),
         spec=snakemake.params.spec,

@@ -5,11 +5,11 @@ import pandas as pd
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import read_table, write_table
     from dissect_iqa.readouts import fit_readouts, transfer_readouts
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model
     names = study.config.readouts.names
     options = {

@@ -4,10 +4,10 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.distances import measure_distances
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import read_table, write_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model
     table = measure_distances(
         snakemake.input.features,

@@ -6,10 +6,10 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.figures import FIGURES
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import read_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     stem = Path(snakemake.output.png).with_suffix("")
     FIGURES[stem.name](
         read_table(snakemake.input.correlations, study.spec("collect")),

@@ -6,10 +6,10 @@ from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.figures import plot_duels
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import read_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     tables = {
         dataset: read_table(path, study.spec("compare", dataset))
         for dataset, path in zip(study.rated(), snakemake.input.comparisons, strict=True)

@@ -8,10 +8,10 @@ with job(snakemake.log[0]):
     from dissect_iqa.baselines.score import score_baseline
     from dissect_iqa.datasets import read_dataset
     from dissect_iqa.features.device import claim_device
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import write_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset
     metric = snakemake.wildcards.metric
     trunk, model = next(iter(snakemake.input.trunk), None), study.trunk(metric)

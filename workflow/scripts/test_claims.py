@@ -7,10 +7,10 @@ from dissect_iqa.job import job
 with job(snakemake.log[0]):
     from dissect_iqa.claims import test_claims
     from dissect_iqa.correlation import only, summarise
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import atomic_path, read_table
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     correlations = read_table(snakemake.input.correlations, study.spec("collect"))
     contests = [
         only(

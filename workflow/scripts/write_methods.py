@@ -3,12 +3,12 @@
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
+    from dissect_iqa.frozen import thaw
     from dissect_iqa.methods import describe, write_methods
     from dissect_iqa.provenance import read_table
     from dissect_iqa.rehearsal import NOTICE
-    from dissect_iqa.study import Study
 
-    study = Study.from_values(snakemake.config)
+    study = thaw(snakemake.config["study"])
     methods = describe(
         read_table(snakemake.input.correlations, study.spec("collect")),
         study.models_frame(),

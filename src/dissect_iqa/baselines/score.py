@@ -93,6 +93,7 @@ def score_baseline(
             for indices, result in zip(rows, results, strict=True):
                 values[indices] = result
                 bar.update(len(indices))
+    require_intact(dataset)  # still: they may have changed while they were read
     log.info("%s: %d pairs of %d references", metric, len(pairs), len(tasks))
     return distance_table(pairs, [Measured("", np.nan, metric, values)], baseline.sign)
 

@@ -8,14 +8,17 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.datasets.base import Counts, Index, index_folder
+from dissect_iqa.datasets.changed import SUMS
 from dissect_iqa.datasets.file_names import spelled
 from dissect_iqa.datasets.pictures import inspect_pairs
 from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.provenance import fingerprint, software_versions, write_json, write_table
+from dissect_iqa.sums import remember, stamps
 
 log = logging.getLogger(__name__)
 
-_REQUIRED = ("reference_file", "distorted_file", "distortion", "score")
+_FILES = ("reference_file", "distorted_file")
+_REQUIRED = (*_FILES, "distortion", "score")
 _NAMED_AT_MOST = 100
 
 
@@ -77,6 +80,8 @@ def finish(
             check(pairs, where)
     problems.raise_all()
     check_counts(pairs, counts, where)
+    files = {file: root / file for name in _FILES for file in pairs[name]}
+    seen = stamps(files)
     found = inspect_pairs(pairs, root, workers)
     if found.problems:
         raise UserError(
@@ -99,6 +104,8 @@ def finish(
         "left_out": left_out,
     }
     _write(folder, pairs, found.pictures, facts, spec)
+    # so that planning the next run need not hash them again
+    remember({file: sha256 for file, sha256, *_ in found.pictures}, seen, folder / SUMS)
 
 
 def check_pictures(frame: pd.DataFrame, index: Index, aside: Iterable[str] = ()) -> None:

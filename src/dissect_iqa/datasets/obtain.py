@@ -32,6 +32,7 @@ def obtain(
     downloads: Path,
     offline: bool,
     check: Callable[[Path], Checked],
+    anew: bool = False,
 ) -> tuple[Checked, dict[str, Any]]:
     """Make sure that ``folder/pictures`` holds a whole, checked copy of a data set.
 
@@ -49,6 +50,8 @@ def obtain(
         Don't touch the network.
     check : callable
         Raises `UserError` if the unpacked folder isn't the data set; its result is returned.
+    anew : bool
+        Replace the copy that is there, which has been damaged.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def obtain(
     """
     pictures = folder / PICTURES
     record = _read_record(pictures)
-    if record is not None and _made_from(record, entry.archive):
+    if not anew and record is not None and _made_from(record, entry.archive):
         try:
             return check(pictures), record
         except UserError as error:

@@ -1,5 +1,7 @@
 """The whole of the rule fetch_dataset: get the bytes, unpack, read, check, write."""
 
+import json
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -12,12 +14,18 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from dissect_iqa.datasets.base import DatasetKind, Index, Reading, index_folder
+from dissect_iqa.datasets.changed import still_damaged
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.finish import check_counts, check_pictures, complete, finish, leave_out
 from dissect_iqa.datasets.folder import read_folder
 from dissect_iqa.datasets.obtain import PICTURES, obtain
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.rehearsal import label, make_up, take_few
+from dissect_iqa.errors import UserError
+from dissect_iqa.provenance import sha256_file
+from dissect_iqa.sums import names_of
+
+log = logging.getLogger(__name__)
 
 Choose = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -97,6 +105,11 @@ def _prepare_own(
     root = _root(entry.folder, folder)
     index = index_folder(entry.folder, entry.ignore)
     reading = read_folder(index, entry)
+    planned = json.loads(spec).get("entry", {}).get("csv_sha256")
+    if planned not in (None, sha256_file(entry.csv_path())):
+        raise UserError(
+            f"{entry.csv_path()}: has changed since this run was planned; start Snakemake again"
+        )
     facts = {
         "title": entry.label or f"own data set in {entry.folder}",
         "root": root,
@@ -135,8 +148,17 @@ def _prepare_public(
         source = {"label": "local folder", "folder": str(entry.folder)}
     else:
         root, prefix = ".", f"{PICTURES}/"
+        damaged = still_damaged(folder)
+        if damaged:
+            log.warning("%s: unpacked again, for damaged pictures: %s", folder, names_of(damaged))
         found, source = obtain(
-            kind, entry, folder, downloads, offline, lambda unpacked: _read(kind, entry, unpacked)
+            kind,
+            entry,
+            folder,
+            downloads,
+            offline,
+            lambda unpacked: _read(kind, entry, unpacked),
+            anew=bool(damaged),
         )
     index, frame = found.index, found.reading.frame
     if prefix:

@@ -15,6 +15,7 @@ from dissect_iqa.models.table import read_models
 from dissect_iqa.models.weights import require_distinct, weights_provenance
 from dissect_iqa.provenance import table_provenance
 from dissect_iqa.study import Study
+from dissect_iqa.sums import names_of
 from dissect_iqa.upfront import check_upfront
 
 
@@ -64,6 +65,10 @@ def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Findin
             continue
         if mark == study.fingerprint("fetch_weights", name=row.id):
             good += 1
+        elif row.id in study.own.stale:
+            found = f"{row.id}: {study.own.stale[row.id]} changed since its weights were made"
+            mend = f"snakemake --cores 1 {path}"
+            findings.append(Finding("NOTE", "weights", f"{found}; the next run renews it", mend))
         else:
             stale.append(row.id)
     again = "the next run fetches them"
@@ -72,7 +77,7 @@ def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Findin
     for names, what in ((absent, "not here yet"), (stale, "made with other settings")):
         if names:
             mend = "snakemake --cores 1 --until fetch_weights"
-            found = f"{len(names)} {what} ({again}): {_some(names)}"
+            found = f"{len(names)} {what} ({again}): {names_of(names)}"
             findings.append(Finding("NOTE", "weights", found, mend))
     if good:
         findings.insert(0, Finding("PASS", "weights", f"{good} here, as the study wants"))
@@ -111,6 +116,10 @@ def _data_set(study: Study, row: Any, resources: Path) -> Finding:
     what, entry = f"data set {row.dataset}", study.datasets[row.dataset]
     table, folder = study.config.datasets_table, resources / "datasets" / row.dataset
     run = f"snakemake --cores 1 {folder}/pairs.parquet"
+    changed = study.own.pictures.get(row.dataset)
+    if row.state == "ready" and changed:
+        found = f"{len(changed)} picture(s) changed since it was prepared ({names_of(changed)})"
+        return Finding("NOTE", what, f"{found}; the next run prepares it anew", run)
     if row.state == "ready":
         mark = table_provenance(folder / "pairs.parquet")["fingerprint"]
         if mark == study.fingerprint("fetch_dataset", row.dataset):
@@ -130,8 +139,3 @@ def _data_set(study: Study, row: Any, resources: Path) -> Finding:
         mend = f"on a machine with internet: {run} --config offline=false"
         return Finding("FAIL", what, "not here, and the configuration is offline", mend)
     return Finding("NOTE", what, row.next, run)
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{rest}"

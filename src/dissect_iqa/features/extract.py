@@ -33,7 +33,7 @@ from dissect_iqa.features.memory import kept_memory
 from dissect_iqa.features.pictures import Loader, PictureSet
 from dissect_iqa.features.plan import Plan, make_plan
 from dissect_iqa.features.runner import Runner
-from dissect_iqa.features.store import IDENTITY, give, take
+from dissect_iqa.features.store import IDENTITY, give, still_valid, take
 from dissect_iqa.features.writer import write_cache
 from dissect_iqa.models.network import Network
 from dissect_iqa.provenance import canonical_json, fingerprint, software_versions
@@ -56,6 +56,7 @@ def extract_features(
     precision: str = "float32",
     keep_raw: tuple[str, ...] = (),
     store: Path | str | None = None,
+    keep: bool = False,
     progress: bool = True,
     plain: bool = False,
 ) -> None:
@@ -85,6 +86,8 @@ def extract_features(
     store : path, optional
         A folder of finished files, shared with other studies: what is there is not extracted
         again, and what is extracted is left there. See `dissect_iqa.features.store`.
+    keep : bool
+        Leave the file that is there, if it is whole and made of the very same things.
     progress : bool
         Show a bar if there is a terminal.
     plain : bool
@@ -113,6 +116,8 @@ def extract_features(
         seen = _seen_sizes(images, network)
         plan = make_plan(dataset.pairs, images, batch_size, seen.prod(axis=1))
         facts = _facts(network, images, plan, spec)
+        if keep and still_valid(target, facts):
+            return
         if store is not None and take(store, facts, target):
             return
         with Runner(network, place, precision, raw, plain) as runner, Loader(dataset) as loader:

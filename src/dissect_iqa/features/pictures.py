@@ -1,5 +1,6 @@
 """Read a data set's pictures ahead of the network."""
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ class PictureSet(Protocol):
         ...
 
 
-def load(path: Path, size: tuple[int, int]) -> np.ndarray:
+def load(path: Path, size: tuple[int, int], sha256: str) -> np.ndarray:
     """Decode one picture.
 
     Parameters
@@ -36,6 +37,8 @@ def load(path: Path, size: tuple[int, int]) -> np.ndarray:
         The file.
     size : (int, int)
         Height and width that it must have.
+    sha256 : str
+        Of its bytes: it may change after all pictures were checked, hours before it is read.
 
     Returns
     -------
@@ -45,14 +48,17 @@ def load(path: Path, size: tuple[int, int]) -> np.ndarray:
     Raises
     ------
     UserError
-        If it can't be read or decoded, or has another size.
+        If it can't be read or decoded, or isn't the picture that was checked.
     """
     try:
-        pixels = decode_picture(read_bytes(path, MOST_BYTES))
+        data = read_bytes(path, MOST_BYTES)
+        pixels = decode_picture(data)
     except MemoryError:
         raise
     except Exception as error:
         raise UserError(f"{path}: can't be decoded ({error or type(error).__name__})") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise UserError(f"{path}: has changed while this job ran; start Snakemake again")
     if pixels.shape[:2] != size:
         raise UserError(
             f"{path}: {pixels.shape[1]}x{pixels.shape[0]} pixels instead of {size[1]}x{size[0]}; "
@@ -80,6 +86,7 @@ class Loader:
         self._sizes = list(
             zip(images["height"].astype(int), images["width"].astype(int), strict=True)
         )
+        self._sums = images["sha256"].tolist()
         self._ahead = ahead
         self._pool = ThreadPoolExecutor(workers or min(16, max(2, os.cpu_count() or 1)), "decode")
 
@@ -99,7 +106,10 @@ class Loader:
                 if rows is None:
                     break
                 waiting.append(
-                    [self._pool.submit(load, self._paths[r], self._sizes[r]) for r in rows]
+                    [
+                        self._pool.submit(load, self._paths[r], self._sizes[r], self._sums[r])
+                        for r in rows
+                    ]
                 )
             if not waiting:
                 return

@@ -7,6 +7,7 @@ has doesn't change with what happens to another.
 """
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,29 @@ def shared_path(store: Path | str, facts: dict[str, str]) -> Path:
     """Return where a feature file with these facts is, or will be, in the folder `store`."""
     key = fingerprint(canonical_json({name: facts[name] for name in IDENTITY}))
     return Path(store).expanduser() / facts["model"] / f"{key}.h5"
+
+
+def still_valid(target: Path, facts: dict[str, str]) -> bool:
+    """Tell whether the file that is wanted is there already, and give it the time of now if so.
+
+    So that weights or tables that were only made again, with the same content, cost no GPU.
+
+    Parameters
+    ----------
+    target : path
+        Where it would be.
+    facts : dict
+        As for `take`.
+    """
+    if not target.is_file():
+        return False
+    try:
+        _prove(target, facts)
+    except UserError:
+        return False
+    os.utime(target)
+    log.info("%s: made of the very same things, nothing to extract", target)
+    return True
 
 
 def take(store: Path | str, facts: dict[str, str], target: Path) -> bool:

@@ -1,0 +1,67 @@
+"""What of a prepared data set's pictures has changed: asked whenever a run is planned."""
+
+import json
+import logging
+from pathlib import Path
+
+from dissect_iqa.errors import UserError
+from dissect_iqa.provenance import read_table, sha256_file, table_provenance, write_json
+from dissect_iqa.sums import sums
+
+log = logging.getLogger(__name__)
+
+#: In a data set's folder: the sums of its pictures, see `dissect_iqa.sums`.
+SUMS = ".sums.json"
+#: In a data set's folder: which pictures of a copy of the project's own were found damaged. An
+#: input of fetch_dataset where it exists, so that Snakemake makes the copy anew when it is newer.
+DAMAGE = "damaged_pictures.json"
+
+
+def changed_files(folder: Path) -> tuple[list[str], dict[str, str | None]]:
+    """Compare a prepared data set's pictures with the sums in its table.
+
+    Parameters
+    ----------
+    folder : Path
+        ``resources/datasets/{dataset}``.
+
+    Returns
+    -------
+    changed : list of str
+        Pictures that are missing or have other bytes. Empty where the data set isn't prepared,
+        and where none of its pictures is here, as after ``dissect-iqa unbundle``.
+    now : dict of str to (str or None)
+        The sha256 of every picture, None for a missing one.
+    """
+    table = folder / "images.parquet"
+    if not table.is_file():
+        return [], {}
+    try:
+        images = read_table(table)
+        root = folder / table_provenance(table)["root"]
+    except (UserError, KeyError):
+        return [], {}  # whoever reads the table tells
+    now = sums({file: root / file for file in images["file"]}, folder / SUMS)
+    if not any(now.values()):
+        return [], now
+    recorded = zip(images["file"], images["sha256"], strict=True)
+    return [file for file, value in recorded if value != now[file]], now
+
+
+def note_damage(folder: Path, files: list[str]) -> None:
+    """Write `DAMAGE`: the sums that damaged pictures had when the data set was prepared."""
+    images = read_table(folder / "images.parquet").set_index("file")["sha256"]
+    write_json({file: images[file] for file in files}, folder / DAMAGE)
+
+
+def still_damaged(folder: Path) -> list[str]:
+    """Return the pictures that `DAMAGE` names and that aren't again what they were."""
+    try:
+        noted = json.loads((folder / DAMAGE).read_text())
+    except (OSError, ValueError):
+        return []
+    return [file for file, value in noted.items() if _sum(folder / file) != value]
+
+
+def _sum(path: Path) -> str | None:
+    return sha256_file(path) if path.is_file() else None
