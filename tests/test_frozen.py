@@ -161,7 +161,7 @@ def test_a_snakemake_on_another_node_works_from_the_copy(study: Path) -> None:
     wanted = ("--target-jobs", "correlate:dataset=own,name=psnr")
     assert VARIABLE not in os.environ
     run = snakemake(study, *job, *wanted)
-    assert run.returncode != 0 and f"{VARIABLE} is not set" in run.stdout + run.stderr
+    assert run.returncode != 0 and f"{VARIABLE} isn't set" in run.stdout + run.stderr
     os.environ[VARIABLE] = str(copy.relative_to(study))
     try:
         run = snakemake(study, *job, *wanted)
