@@ -281,6 +281,20 @@ def test_yaml_that_is_fine(tmp_path: Path) -> None:
         assert read_yaml(path) == {"base": {"draws": 10}, "more": more}
 
 
+def test_json_is_read_as_strictly(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{\n\t"a": [1, {"b": 2.5}]\n}')
+    assert read_yaml(path) == {"a": [1, {"b": 2.5}]}
+    for text, words in (
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "'c' stands twice"),
+        ('{"a": NaN}', "found NaN"),
+        ('{\n"a": 1,}', "line 2: no valid JSON"),
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=words):
+            read_yaml(path)
+
+
 def test_every_yaml_file_of_a_study_is_read_strictly(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("a: {kind: demo}\nb: {kind: tid2013}\na: {kind: kadid10k}\n")

@@ -32,6 +32,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[str] = []
+        self._more = 0
 
     def __bool__(self) -> bool:
         """Tell whether anything was found."""
@@ -39,8 +40,12 @@ class Problems:
 
     def add(self, problem: str) -> None:
         """Note one problem, a sentence; one that is known already counts once."""
-        if problem not in self._found[-LISTED:]:
+        if problem in self._found:
+            return
+        if len(self._found) < LISTED:
             self._found.append(problem)
+        else:
+            self._more += 1
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -60,6 +65,5 @@ class Problems:
         """
         if not self._found:
             return
-        more = len(self._found) - LISTED
-        rest = [f"... and {more} more problem{'s' * (more > 1)} like these"] if more > 0 else []
-        raise UserError("\n".join(self._found[:LISTED] + rest))
+        rest = f"\n... and {self._more} more problem{'s' * (self._more > 1)} like these"
+        raise UserError("\n".join(self._found) + rest * (self._more > 0))

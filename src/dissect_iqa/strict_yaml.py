@@ -1,5 +1,6 @@
 """YAML that people write: read like PyYAML does, but nothing in it is guessed or overwritten."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -24,7 +25,7 @@ _PLAIN = {
 
 
 def read_yaml(path: Path | str, what: str = "YAML file") -> Any:
-    """Read one YAML document.
+    """Read one YAML document, or JSON from a file that ends in ``.json``.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def read_yaml(path: Path | str, what: str = "YAML file") -> Any:
     """
     path = Path(path)
     text = read_text(path, what, MOST_BYTES)
+    if path.suffix.lower() == ".json":
+        return _read_json(path, text)
     problems = Problems()
     try:
         loader = yaml.SafeLoader(text)
@@ -63,6 +66,25 @@ def read_yaml(path: Path | str, what: str = "YAML file") -> Any:
     except (RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise UserError(f"{path}: no valid YAML: {reason}; correct it") from error
+
+
+def _read_json(path: Path, text: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise UserError(f"{path}: {twice[0]!r} stands twice in one object; keep one of them")
+        return dict(pairs)
+
+    def refuse(word: str) -> None:
+        raise UserError(f"{path}: found {word}, which is no number that can stand here")
+
+    try:
+        return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}, line {error.lineno}: no valid JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: no valid JSON: nested too deeply") from error
 
 
 def _check(path: Path, node: Any, problems: Problems, seen: set[int], depth: int = 0) -> None:
