@@ -61,7 +61,8 @@ def test_no_two_references_have_one_key(files):
 def test_a_name_written_exactly_is_that_file(tmp_path):
     folder = tmp_path / "mine"
     add(folder, "r.png", "a.png", "A.png", "s/b.png", "s/B.png")
-    pairs = prepare(folder, *(f"R.PNG,{name}.png,1" for name in ("A", "a", "B", "b"))).pairs
+    rows = [f"R.PNG,{name}.png,{score}" for score, name in enumerate("AaBb")]
+    pairs = prepare(folder, *rows).pairs
     assert pairs["distorted_file"].tolist() == ["A.png", "a.png", "s/B.png", "s/b.png"]
     add(folder, "t/c.png", "u/c.png")
     add(folder, "t/d.png", "u/d.png")
@@ -156,10 +157,26 @@ def test_links_are_followed_but_not_in_a_circle(tmp_path):
     (folder / "there").symlink_to(elsewhere)
     (elsewhere / "back").symlink_to(folder)
     (folder / "self").symlink_to(".")
-    (folder / "nothing").symlink_to("nothing")
-    files = index_folder(folder).files
-    assert files == ["nothing", "r.png", "there/a.png"]
+    assert index_folder(folder).files == ["r.png", "there/a.png"]
     assert len(prepare(folder, "r.png,a.png,1").pairs) == 1
+
+
+def test_only_regular_files_are_found_and_read(tmp_path):
+    """A pipe would wait for ever."""
+    folder = tmp_path / "mine"
+    add(folder, "r.png")
+    os.mkfifo(folder / "pipe.png")
+    os.mkfifo(folder / "dmos.csv")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "notes.txt").symlink_to("notes.txt")
+    (folder / "folder.png").mkdir()
+    assert index_folder(folder).files == ["loop.png", "pipe.png", "r.png"]
+    with pytest.raises(UserError, match=r"2 picture\(s\) can't be used") as caught:
+        prepare(folder, "r.png,pipe.png,1", "r.png,loop.png,2")
+    assert "pipe.png: is a named pipe, not a file" in str(caught.value)
+    assert "loop.png: Too many levels of symbolic links" in str(caught.value)
+    with pytest.raises(UserError, match=r"not there:\n  folder\.png"):
+        prepare(folder, "r.png,folder.png,1", ignore=["pipe.png", "loop.png"])
 
 
 def test_folder_that_may_not_be_read(tmp_path, monkeypatch):

@@ -308,8 +308,10 @@ def _walk(folder: Path, base: str, above: frozenset[tuple[int, int]]) -> Iterato
             "'ignore' in the data set's config entry"
         ) from None
     for entry in entries:
-        if not _is_folder(entry):
-            yield base + entry.name
+        if not _is(entry.is_dir):
+            # a picture that is a pipe or leads nowhere is named when it is read; tables aren't
+            if _is(entry.is_file) or is_picture(entry.name):
+                yield base + entry.name
             continue
         status = entry.stat()
         if (status.st_dev, status.st_ino) not in above:
@@ -320,10 +322,10 @@ def _name(entry: os.DirEntry) -> str:
     return entry.name
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
+def _is(test: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
-    except OSError:  # a link to itself: reading it says so
+        return test()
+    except OSError:  # a link to itself
         return False
 
 
