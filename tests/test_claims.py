@@ -361,3 +361,25 @@ def test_values_of_constant_scores_leave_everything_open():
     met = pd.DataFrame([("m00", "ssim", "")], columns=["first", "second", "winner"])
     found, text = claims.test_claims(table, models, met.assign(dataset="set"))
     assert set(found["verdict"]) == {OPEN} and "nan" not in text
+
+
+def test_claims_contests_and_figures_have_one_distance():
+    import figure_data as data
+
+    from dissect_iqa.correlation import common_distance, summarise
+    from dissect_iqa.figures.select import views
+    from dissect_iqa.figures.settings import FigureSettings
+
+    models = data.models()
+    correlations = data.correlations(models, distances=("rmse", "cosine"))
+    # the naive best and the honest value prefer different distances
+    nested = correlations["statistic"] == "srcc_nested"
+    rmse = correlations["distance"] == "rmse"
+    worse = (nested & rmse) * 0.3
+    correlations = correlations.assign(value=correlations["value"] - worse)
+    best = summarise(correlations.assign(references=6))
+    networks = best[best["model"].isin(models["id"])]
+    (view,) = views(correlations, models, None, FigureSettings())
+    assert view.distance == common_distance(networks) == "cosine"
+    naive = networks.groupby("distance")["best"].median()
+    assert naive.idxmax() == "rmse"

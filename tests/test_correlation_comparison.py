@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dissect_iqa.correlation import compare, correlate, dependent, noise_ceiling
+from dissect_iqa.claims import test_claims as find_claims
+from dissect_iqa.correlation import (
+    common_distance,
+    compare,
+    correlate,
+    dependent,
+    noise_ceiling,
+    summarise,
+)
 from dissect_iqa.correlation.comparison import COLUMNS, beats, only, paired_p, standard_error
 from dissect_iqa.correlation.contests import MOST, contests, everyone
 from dissect_iqa.correlation.settings import StatisticsSettings
@@ -191,12 +199,30 @@ def test_two_references_decide_no_contest(references):
     assert (found["winner"] == "").all() and found["difference"].notna().all()
 
 
-def test_constant_scores_end_in_undefined_contests():
-    pairs = data.pairs().assign(quality=0.5)
-    net = data.distances(data.pairs())
-    found = compare({"net": net, "psnr": np.arange(120.0)}, pairs, SETTINGS)
+def test_constant_scores_end_in_undefined_everything():
+    pairs = data.pairs(se=0.2).assign(quality=0.5)
+    net = pd.concat([data.distances(data.pairs()), data.distances(data.pairs(), seed=2).assign(
+        distance="cosine")])  # fmt: skip
+    tables = {"net": net, "psnr": data.metric(pairs, np.arange(120.0))}
+    parts = [
+        correlate(table, pairs, dataset_name="set", model=name, settings=SETTINGS)
+        for name, table in tables.items()
+    ]
+    parts.append(noise_ceiling(pairs, dataset_name="set", settings=SETTINGS))
+    summary = summarise(pd.concat(parts, ignore_index=True))
+    assert set(summary["note"]) == {"undefined: constant values or scores"}
+    distance = common_distance(summary[summary["model"] == "net"])
+    assert distance == "cosine"  # of equal ones the first by name
+    tables["net"] = net[net["distance"] == distance]
+    found = compare(tables, pairs, SETTINGS, dataset_name="set")
     assert found[["value_first", "value_second", "p", "low"]].isna().all(axis=None)
-    assert found.loc[0, "winner"] == ""
+    assert found.loc[0, "winner"] == "" and only(found, [("net", "psnr")], 0.95)["p"].isna().all()
+    described = {
+        "id": "net", "weights": "tag:v1", "function": "supervised classification",
+        "architecture": "resnet18", "family": "ResNet", "environment": "ImageNet-1k", "top1": 70.0,
+    }  # fmt: skip
+    claims, text = find_claims(summary, pd.DataFrame([described]), found)
+    assert set(claims["verdict"]) == {"can't be told"} and "nan" not in text
 
 
 def test_contests_pair_models_with_rivals_and_group_members_once():

@@ -257,12 +257,16 @@ def test_unknown_distance_is_refused_with_the_nearest_one(small):
 # --- selection -------------------------------------------------------------------------------
 
 
-def test_the_distance_is_the_one_with_the_highest_median_of_best_layers(seven):
+def test_the_distance_is_the_one_with_the_highest_median_of_honest_values(seven):
     correlations, models = seven
     view = only_view(correlations, models)
+    honest = correlations[correlations["statistic"] == "srcc_nested"]
+    assert view.distance == honest.groupby("distance")["value"].median().idxmax()
+    # without honest values, as of triplets, the best layers decide
     whole = correlations.query("statistic == 'srcc' and subset == 'all' and layer != ''")
     best = whole.groupby(["distance", "model"])["value"].max().unstack("distance").median()
-    assert view.distance == best.idxmax()
+    plain = correlations[correlations["statistic"] != "srcc_nested"]
+    assert only_view(plain, models).distance == best.idxmax() != view.distance
     assert only_view(correlations, models, FigureSettings(distance="dists")).distance == "dists"
 
 

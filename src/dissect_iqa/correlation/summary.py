@@ -126,8 +126,8 @@ def common_distance(best: pd.DataFrame) -> str:
     -------
     str
         Of those that aren't fitted to scores, the one with the highest median `honest` (`best`
-        where there was no layer to choose); the first if no value is defined; empty if there is
-        none.
+        where there was no layer to choose); the first by name if no value is defined; empty if
+        there is none.
     """
     return highest_median(best[best["distance"].isin(DISTANCES)])
 
@@ -137,7 +137,8 @@ def highest_median(best: pd.DataFrame) -> str:
     if best.empty:
         return ""
     value = best["honest"].fillna(best["best"])
-    medians = value.groupby(best["distance"], sort=False).median()
+    # of equal ones the first by name, whatever the order of the rows
+    medians = value.groupby(best["distance"], sort=True).median()
     return str(medians.idxmax() if medians.notna().any() else medians.index[0])
 
 

@@ -234,7 +234,7 @@ def _choose_distance(
         return settings.distance, "{distance} (chosen in the configuration)."
     if not names:
         return "", ""
-    networks = rows[rows["layer"].ne("") & rows["model"].isin(layers["model"])]
+    networks = rows[rows["model"].isin(layers["model"])]
     if len(names) == 1:
         return names[0], "{distance} (the only one computed)."
     best = best_layers(networks[networks["distance"].isin(names)])
