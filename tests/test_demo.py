@@ -200,7 +200,7 @@ def test_a_broken_run_leaves_no_half_picture(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="disk full"):
         make_demo(tmp_path, silent, crop=CROP, references=["coffee"], types=[1])
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
