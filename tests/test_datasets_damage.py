@@ -52,6 +52,7 @@ def test_whole_jpegs_pass(progressive, subsampling):
     check_whole(saved(Image.new("RGB", (64, 64)), progressive=progressive, optimize=True))
     check_whole(saved(shown) + b"what cameras append")
     check_whole(saved(shown).replace(b"\xff\xd9", b"\xff\xff\xff\xd9"))
+    check_whole(saved(shown).replace(b"\xff\xd9", b"\xff\xd0\xff\xd9"))
 
 
 def hurt(data, at, content):

@@ -15,6 +15,8 @@ import numpy as np
 from dissect_iqa.datasets.jpeg_scan import FAULTS, scan
 
 _END, _START = 0xD9, 0xDA
+#: Markers without a segment: some encoders end the last scan with one for a restart.
+_ALONE = {0x01, *range(0xD0, 0xD8)}
 _FRAMES = {0xC0: "sequential", 0xC1: "sequential", 0xC2: "progressive"}
 #: What a coefficient times its step can be: 1024, and a quarter for overshoot.
 _LARGEST = 1280
@@ -61,6 +63,8 @@ def check_jpeg(data: bytes) -> None:
         at, marker = _marker(data, at)
         if marker == _END:
             break
+        if marker in _ALONE:
+            continue
         segment = data[at + 2 : at + _size(data, at)]
         at += _size(data, at)
         if marker == 0xC4:
