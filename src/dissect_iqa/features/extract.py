@@ -97,9 +97,9 @@ def extract_features(
     ------
     UserError
         If the device is not there, pictures are missing, have changed or are too small for the
-        network (all are listed before it runs), the network itself fails, a feature isn't
-        finite, memory does not suffice for one picture, the disk is full, or another process is
-        extracting into the same file.
+        network (all are listed before it runs), the network itself fails or isn't a function of
+        the picture, a feature isn't finite, memory does not suffice for one picture, the disk is
+        full, or another process is extracting into the same file.
     """
     target = Path(target)
     if precision not in PRECISIONS:
@@ -121,7 +121,9 @@ def extract_features(
         if store is not None and take(store, facts, target):
             return
         with Runner(network, place, precision, raw, plain) as runner, Loader(dataset) as loader:
-            channels = runner.start(*loader.stream(_samples(seen)))
+            samples = list(loader.stream(_samples(seen)))
+            runner.require_function(samples[0])
+            channels = runner.start(*samples)
             facts["device"] = canonical_json({**describe(place, precision), **runner.facts()})
             _check_room(target, cache_bytes(channels, len(images), len(plan.reference)))
             identity = _identity(facts, network, channels, raw)

@@ -14,6 +14,7 @@ import torch
 from dissect_iqa.errors import UserError
 from dissect_iqa.features import expressions
 from dissect_iqa.features.device import PRECISIONS, out_of_memory
+from dissect_iqa.features.function import why_not_a_function
 from dissect_iqa.features.fused import Fusing
 from dissect_iqa.features.hooks import Grid, LayerReader
 from dissect_iqa.features.inputs import picture_input
@@ -168,6 +169,37 @@ class Runner:
         self._began = self.facts()
         return [layer.features.shape[2] for layer in plain.layers]
 
+    def require_function(self, picture: np.ndarray) -> None:
+        """Refuse a network whose features of a picture depend on anything else; ask this first.
+
+        Parameters
+        ----------
+        picture : ndarray of uint8, shape (1, H, W, 3)
+            RGB; of one that isn't resized, a part is looked at.
+
+        Raises
+        ------
+        UserError
+            With the reason, and the layer and module that show it; or if the network itself
+            fails.
+        """
+        part = self._crop(picture, _PARTS[0])
+        for pixels in (part, picture):
+            # The same picture turned round, light for dark: its statistics are others.
+            other = np.ascontiguousarray(255 - pixels[:, ::-1, ::-1])
+            try:
+                why = why_not_a_function(self._reader, self._input(pixels), self._input(other))
+            except Exception as error:
+                if out_of_memory(error):
+                    raise
+                if pixels.shape != picture.shape:  # a part may be too small
+                    continue
+                raise self._own_fault(error, pixels) from error
+            if why is not None:
+                name = self.network.id
+                raise UserError(f"{name}: the network is no function of the picture: {why}")
+            return
+
     def facts(self) -> dict[str, Any]:
         """Return how things are done, as far as it can change a number's last digits."""
         return {
@@ -202,15 +234,19 @@ class Runner:
 
     def _part(self, picture: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, References]:
         """Return what of a picture is enough to look at, and its references, run plainly."""
-        if self.network.input.size is None:
-            height, width = (max(side, self.network.input.multiple) for side in size)
-            part = np.ascontiguousarray(picture[:, :height, :width])
-            if part.shape != picture.shape:
-                try:
-                    return part, self.references(part)[0]
-                except UserError as error:  # a part may be too small
-                    log.debug("%s: a part of a picture won't do: %s", self.network.id, error)
+        part = self._crop(picture, size)
+        if part.shape != picture.shape:
+            try:
+                return part, self.references(part)[0]
+            except UserError as error:  # a part may be too small
+                log.debug("%s: a part of a picture won't do: %s", self.network.id, error)
         return picture, self.references(picture)[0]
+
+    def _crop(self, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if self.network.input.size is not None:
+            return picture
+        height, width = (max(side, self.network.input.multiple) for side in size)
+        return np.ascontiguousarray(picture[:, :height, :width])
 
     def _prove_backend(self, references: References) -> None:
         """Fall back to PyTorch's statistics if the chosen ones fail or differ."""
