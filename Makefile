@@ -46,16 +46,19 @@ check: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+# Everything is compiled to bytecode now: where Python can't write it later (a clone or a container
+# that is read-only, PYTHONDONTWRITEBYTECODE), every job would compile PyTorch for seven seconds.
 # uv is unpacked beside the project: some systems have pip but neither venv nor a writable Python.
 $(READY): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, found {v.major}.{v.minor}. Name another one: make PYTHON=python3.12 ...")'
-	@echo "Setting up .venv (about 6 GB on disk; once)"
+	@echo "Setting up .venv (about 6.5 GB on disk; once)"
 	awk '/^[^ ]/ {wanted = /^uv==/} wanted' requirements.lock > .uv.lock
 	"$(PYTHON)" -m pip install --quiet --require-hashes --no-deps --upgrade --target .tools --requirement .uv.lock
 	rm .uv.lock
 	PATH="$$PWD/.tools/bin:$$PATH" uv venv --quiet --allow-existing --python "$$(command -v "$(PYTHON)")" .venv
-	.tools/bin/uv pip sync --require-hashes --python $(BIN)/python requirements.lock
+	.tools/bin/uv pip sync --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
 	.tools/bin/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 # Renew the lock file (maintainers): exact versions and hashes, no addresses.

@@ -1,6 +1,9 @@
 """The statistics of given features are those of their definitions in float64."""
 
 import importlib
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -114,3 +117,14 @@ def test_one_number_that_is_not_finite_shows(backend, bad, order):
         assert torch.isfinite(part[0]).all() and not torch.isfinite(part[1, 3])
     (mean, _, _), _ = run(backend, y, x, [0, 0])
     assert not torch.isfinite(mean[1, 3])
+
+
+def test_compiled_loops_need_no_place_to_be_kept():
+    """Where no folder can be written to, they are compiled anew."""
+    code = (
+        "import torch; from dissect_iqa.features import compiled, expressions; "
+        "x = torch.rand(1, 9, 4); "
+        "torch.testing.assert_close(compiled.moments(x), expressions.moments(x))"
+    )
+    environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

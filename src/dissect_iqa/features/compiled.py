@@ -14,6 +14,7 @@ results don't depend on the number of threads.
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,10 +36,19 @@ _TINY = np.float32(TINY)
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 
-# Sums may be reordered, or they couldn't be vectorised; but NaN and infinity must go through.
-_loops = njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
-)
+
+def _loops(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function when it is first called, once a machine if that can be kept."""
+    options = {
+        "nogil": True,
+        "error_model": "numpy",
+        # Sums may be reordered, or they couldn't be vectorised; NaN and infinity must go through.
+        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    }
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # neither this folder nor the user's can be written to
+        return njit(**options)(function)
 
 
 @_loops
