@@ -87,6 +87,7 @@ def read_delimited(
     path = Path(path)
     text = read_text(path, what)
     separator, line, header = _find_header(path, text, wanted, separators)
+    check_columns(path, line, header)
     rows, problems = [], Problems()
     for number, cells in records(path, text, separator):
         cells = [cell.strip() for cell in cells]
@@ -251,7 +252,6 @@ def _named(
     path: Path, line: int, header: list[str], rows: list[tuple[int, tuple[str, ...]]]
 ) -> list[int]:
     """Return the places of the columns that count."""
-    check_columns(path, line, header)
     kept = []
     for place, name in enumerate(header):
         if not _INDEX_NAME.fullmatch(name):
