@@ -137,10 +137,20 @@ def test_own_builders_are_tried_in_a_process_of_their_own(tmp_path, monkeypatch)
     assert lines[2].startswith("row_dies: builder 'own:dies' ends the program with status 0")
 
 
-def test_a_file_of_weights_that_is_not_there(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("file:none.pth", "there is no file none.pth; put it there"),
+        ("url:file:///no/such%20file", "there is no file /no/such file; put it there"),
+        ("package:timm!no/such.pth", "no/such.pth; correct the column weights"),
+        ("package:no-such-package!a", "package 'no-such-package' isn't installed"),
+    ],
+)
+def test_weights_that_are_not_there(folder: Path, weights: str, words: str) -> None:
     path = folder / "config/models.tsv"
-    path.write_text(path.read_text().replace("seed:1", "file:none.pth"))
-    assert "tiny_mobile: weights 'file:none.pth': there is no file none.pth" in problems()
+    path.write_text(path.read_text().replace("seed:1", weights))
+    found = problems()
+    assert found.startswith(f"tiny_mobile: weights {weights!r}: ") and words in found
     weights = folder / "resources/weights/tiny_mobile.safetensors"
     weights.parent.mkdir(parents=True)
     weights.touch()

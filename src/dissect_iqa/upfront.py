@@ -5,7 +5,9 @@ needs the bytes of a download is looked at by the job that fetches it, before an
 """
 
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 from PIL import Image
@@ -94,13 +96,26 @@ def _weights(resources: Path, row: ModelRow) -> Path:
 
 
 def _check_file(row: ModelRow) -> None:
-    """Check that a row's own file of weights is there."""
-    path = Path(row.weights_source).expanduser()
-    if row.weights_kind == "file" and not path.is_file():
-        raise UserError(
-            f"{row.id}: weights {row.weights!r}: there is no file {path}; put it there, or correct "
-            "the column weights"
-        )
+    """Check that weights are here that must be: a file's, or those of an installed package."""
+    what, source = f"{row.id}: weights {row.weights!r}", row.weights_source
+    mend = "put it there, or correct the column weights"
+    if row.weights_kind == "package":
+        name, _, member = source.partition("!")
+        try:
+            path = Path(str(distribution(name).locate_file(member)))
+        except PackageNotFoundError as error:
+            raise UserError(
+                f"{what}: package {name!r} is not installed here; install it"
+            ) from error
+        mend = "correct the column weights"
+    elif row.weights_kind == "file":
+        path = Path(source).expanduser()
+    elif source.startswith("file://"):
+        path = Path(unquote(urlsplit(source).path))
+    else:
+        return
+    if not path.is_file():
+        raise UserError(f"{what}: there is no file {path}; {mend}")
 
 
 def _check_data_set(study: Study, name: str, folder: Path) -> None:
