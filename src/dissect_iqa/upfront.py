@@ -104,9 +104,7 @@ def _check_file(row: ModelRow) -> None:
         try:
             path = Path(str(distribution(name).locate_file(member)))
         except PackageNotFoundError as error:
-            raise UserError(
-                f"{what}: package {name!r} is not installed here; install it"
-            ) from error
+            raise UserError(f"{what}: package {name!r} isn't installed; install it") from error
         mend = "correct the column weights"
     elif row.weights_kind == "file":
         path = Path(source).expanduser()
