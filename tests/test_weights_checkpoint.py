@@ -366,3 +366,12 @@ def test_prefixes_are_only_removed_at_the_start():
     row = tiny(strip="module.")
     state = select_state(row, prefixed({"a.module.b": EXTRA}, "module."))
     assert list(state) == ["a.module.b"]
+
+
+def test_keys_that_are_no_names(tmp_path):
+    """Their text may be of any length: it doubles with each level that a nested key shares."""
+    key: tuple = ()
+    for _ in range(12):
+        key = (key, key)
+    with pytest.raises(UserError, match="a key of the file is tuple, not a name"):
+        select_state(tiny(), {key: torch.zeros(1)})

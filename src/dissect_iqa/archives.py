@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import rarfile
 from tqdm import tqdm
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import DamagedFile, UserError
 from dissect_iqa.writing import explain_write
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -121,17 +121,13 @@ def size_limit(archive: Path) -> int:
     return 50 * archive.stat().st_size + 10**9
 
 
-class DamagedArchive(UserError):
-    """An archive that can't be read to its end: cut short, changed, or something else."""
-
-
 @contextmanager
 def reading(archive: Path) -> Iterator[None]:
     """Turn whatever a bad archive or a full disk makes the block raise into one sentence.
 
     Raises
     ------
-    DamagedArchive
+    DamagedFile
         If the archive's content is at fault.
     UserError
         If it isn't a regular file, can't be opened, or what comes out can't be written.
@@ -193,8 +189,8 @@ def open_tar(archive: Path) -> Iterator[tuple[tarfile.TarFile, BinaryIO]]:
         yield file, stream
 
 
-def _damaged(archive: Path, error: BaseException) -> DamagedArchive:
-    return DamagedArchive(
+def _damaged(archive: Path, error: BaseException) -> DamagedFile:
+    return DamagedFile(
         f"{archive}: damaged or cut short ({error or type(error).__name__}); fetch it again"
     )
 
@@ -285,7 +281,7 @@ def _check_rar_members(archive: Path, target: Path, limit: int) -> None:
         with rarfile.RarFile(archive) as listing:
             members = listing.infolist()
     except (*_HARM, OSError) as error:
-        raise DamagedArchive(
+        raise DamagedFile(
             f"{archive}: can't be unpacked ({error}). Damaged? Fetch it again"
         ) from error
     _check_count(archive, len(members))
@@ -374,7 +370,7 @@ def _write(archive: Path, source: object, path: Path, size: int, bar: tqdm) -> N
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise UserError(f"{archive}: holds {path.name!r} twice in one folder") from None
     if written != size:
-        raise DamagedArchive(f"{archive}: {path.name!r} is cut short; fetch the archive again")
+        raise DamagedFile(f"{archive}: {path.name!r} is cut short; fetch the archive again")
 
 
 def _check_size(archive: Path, size: int, target: Path, limit: int) -> None:

@@ -67,3 +67,7 @@ class Problems:
             return
         rest = f"\n... and {self._more} more problem{'s' * (self._more > 1)} like these"
         raise UserError("\n".join(self._found) + rest * (self._more > 0))
+
+
+class DamagedFile(UserError):
+    """A file whose content isn't what its kind must be; whoever fetched it may fetch it again."""

@@ -1,11 +1,17 @@
 """Read MATLAB files of scores with errors that name file and variable."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dissect_iqa.errors import UserError
+
+#: Most bytes of a table of scores, packed or not; the largest known has a hundredth.
+_MOST = 200 << 20
+_COMPRESSED = 15
 
 
 def variables(path: Path) -> dict[str, Any]:
@@ -20,9 +26,36 @@ def variables(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
+        _check_extent(path)
         return loadmat(path, squeeze_me=True)
     except Exception as error:  # whatever a damaged file makes of it, zlib.error included
         raise UserError(f"{path}: not a MATLAB file that can be read ({error})") from error
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse a file whose compressed variables would fill the memory.
+
+    Raises
+    ------
+    ValueError
+        If more than `_MOST` bytes come out of it.
+    """
+    content, total = path.read_bytes() if path.stat().st_size <= _MOST else None, 0
+    if content is None:
+        raise ValueError(f"larger than {_MOST:,} bytes")
+    place = 128  # after the header, each variable has its kind and its size before it
+    while place + 8 <= len(content):
+        order = "<" if content[126:128] == b"IM" else ">"
+        kind, size = struct.unpack_from(f"{order}II", content, place)
+        if kind == _COMPRESSED:
+            unpacker = zlib.decompressobj()
+            rest = content[place + 8 : place + 8 + size]
+            while rest and total <= _MOST:
+                total += len(unpacker.decompress(rest, 1 << 20))
+                rest = unpacker.unconsumed_tail
+            if total > _MOST:
+                raise ValueError(f"unpacks to more than {_MOST:,} bytes")
+        place += 8 + size
 
 
 def vector(path: Path, content: dict[str, Any], name: str, length: int) -> np.ndarray:

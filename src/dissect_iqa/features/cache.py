@@ -13,7 +13,8 @@ import pandas as pd
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.layout import SCHEMA, facts_digest, get, row_blocks
-from dissect_iqa.features.names import STATISTICS
+from dissect_iqa.features.names import IMAGE_STATISTICS, PAIR_STATISTICS, STATISTICS
+from dissect_iqa.hostile_hdf5 import require_plain
 from dissect_iqa.provenance import fingerprint
 
 
@@ -74,11 +75,15 @@ class FeatureCache:
         self.path = Path(path)
         self._file = _open(self.path)
         try:
+            require_plain(self._file, self.path.stat().st_size)
             self.facts = self._prove(expect_spec)
             self.images = self._table("images")
             self.pairs = self._table("pairs")
             self.layers = tuple(map(self._describe, self._groups))
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
+        except UserError:
+            self._file.close()
+            raise
+        except Exception as error:  # a file of unknown origin can fail in any way
             self._file.close()
             raise UserError(
                 f"{self.path}: damaged ({error}); delete it and extract again"
@@ -166,6 +171,7 @@ class FeatureCache:
 
     def _describe(self, group: str) -> CachedLayer:
         attributes = self._file[group].attrs
+        self._check_shapes(group, get(attributes, "channels"))
         grid = np.unique(self._read(f"{group}/grid").prod(axis=1))
         return CachedLayer(
             get(attributes, "name"),
@@ -174,6 +180,15 @@ class FeatureCache:
             get(attributes, "layout"),
             int(grid[0]) if len(grid) == 1 else None,
         )
+
+    def _check_shapes(self, group: str, channels: int) -> None:
+        """Check that a layer's arrays have a row a picture or pair, and a column a channel."""
+        rows = dict.fromkeys(IMAGE_STATISTICS, len(self.images))
+        rows |= dict.fromkeys(PAIR_STATISTICS, len(self.pairs))
+        for name, count in rows.items():
+            shape = self._file[f"{group}/{name}"].shape
+            if shape != (count, channels):
+                raise ValueError(f"{group}/{name} is {shape} instead of {(count, channels)}")
 
     def _table(self, group: str) -> pd.DataFrame:
         columns = {}

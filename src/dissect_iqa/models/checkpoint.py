@@ -50,6 +50,8 @@ def select_state(row: ModelRow, checkpoint: Any) -> State:
     mapping = _unwrap(row, checkpoint)
     renamed: dict[str, Any] = {}
     for key, value in mapping.items():
+        if not isinstance(key, str | int):  # the text of a nested key can be of any length
+            raise UserError(f"{row.id}: a key of the file is {type(key).__name__}, not a name")
         new = _rename(row, str(key))
         if new is None or any(fnmatchcase(new, glob) for glob in row.drop_globs):
             continue
@@ -183,6 +185,6 @@ def _in_order(row: ModelRow, module: nn.Module, state: State) -> State:
 
 
 def _shown(items: Mapping[str, Any] | list[str]) -> str:
-    names = [str(item) for item in items]
+    names = [str(item)[:100] if isinstance(item, str | int) else "?" for item in items]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -6,33 +6,23 @@ The format is told by the first bytes, never by the name: publishers call PyTorc
 
 import logging
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import DamagedFile, UserError
 from dissect_iqa.models import inert
+from dissect_iqa.models.keras import read_keras
 from dissect_iqa.regular_files import open_regular
 
 log = logging.getLogger(__name__)
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
 _MARKUP = (b"<!", b"<h", b"<H", b"<?")
-
-#: Keras's names of a layer's variables and PyTorch's.
-_KERAS = {
-    "kernel": "weight",
-    "gamma": "weight",
-    "bias": "bias",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
 
 
 def read_checkpoint(path: Path | str) -> Any:
@@ -49,7 +39,7 @@ def read_checkpoint(path: Path | str) -> Any:
         Usually a dict of tensors, or nested dicts with one inside. Everything in a PyTorch
         file that is no tensor, array, number, text or plain container is an empty
         `dissect_iqa.models.inert.Shell`. Keras kernels are turned to PyTorch's order, see
-        `_read_keras`.
+        `dissect_iqa.models.keras.read_keras`.
 
     Raises
     ------
@@ -63,18 +53,46 @@ def read_checkpoint(path: Path | str) -> Any:
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error})") from error
     if start.lstrip()[:2] in _MARKUP:
-        raise UserError(
+        raise DamagedFile(
             f"{path}: a web page, not a weights file; the address may want a login or a form. "
             "Delete it, fetch the real file by hand and put it there"
         )
     if start[:8] == _HDF5:
-        return _read_keras(path)
+        return read_keras(path)
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
         try:
             return load_file(path)
-        except SafetensorError as error:
-            raise UserError(f"{path}: a damaged safetensors file ({error})") from error
+        except Exception as error:  # what is damaged can fail in any way
+            raise DamagedFile(
+                f"{path}: a damaged safetensors file ({_first_line(error)}). Delete it, run again"
+            ) from error
+    if start[:4] == _ZIP:
+        check_zip(path)
     return _read_torch(path)
+
+
+def check_zip(path: Path) -> None:
+    """Check that a PyTorch file or a NumPy archive holds what it declares, before it is read.
+
+    Both are zip files whose members are hardly compressed, if at all; readers take the memory
+    that the members' sizes ask for.
+
+    Raises
+    ------
+    DamagedFile
+        If they ask for far more than the file has.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            declared = sum(member.file_size for member in file.infolist())
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    size = path.stat().st_size
+    if declared > 20 * size + (64 << 20):
+        raise DamagedFile(
+            f"{path}: has {size:,} bytes and declares {declared:,}; no weights file does. "
+            "Delete it and fetch it from its publisher"
+        )
 
 
 def _read_torch(path: Path) -> Any:
@@ -84,7 +102,7 @@ def _read_torch(path: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             log.info("%s holds more than weights (%s)", path.name, _first_line(error))
-        except (EOFError, OSError, RuntimeError, ValueError, KeyError) as error:
+        except Exception as error:  # a pickle of unknown origin can fail in any way
             raise _unreadable(path, error) from error
         file.seek(0)
         # No code runs here either: `inert` is the pickle module, and it rebuilds tensors only.
@@ -92,14 +110,14 @@ def _read_torch(path: Path) -> Any:
             checkpoint = torch.load(
                 file, map_location="cpu", weights_only=False, pickle_module=inert, encoding="latin1"
             )
-        except Exception as error:  # a pickle of unknown origin can fail in any way
+        except Exception as error:
             raise _unreadable(path, error) from error
     log.warning("%s: read without executing the objects in it; only its tensors are used", path)
     return checkpoint
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(
+def _unreadable(path: Path, error: Exception) -> DamagedFile:
+    return DamagedFile(
         f"{path}: neither PyTorch, safetensors nor Keras HDF5 weights, or damaged "
         f"({type(error).__name__}: {_first_line(error)}). Delete it and run again"
     )
@@ -108,56 +126,3 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 def _first_line(error: Exception) -> str:
     text = str(error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
-
-
-def _read_keras(path: Path) -> dict[str, torch.Tensor]:
-    """Read a Keras HDF5 file as ``{layer}.{weight, bias, ...}`` in PyTorch's order of axes.
-
-    Keras 3 (``.weights.h5``) numbers a layer's variables and notes the layer's name; older
-    files name each variable. Kernels (height, width, in, out) become (out, in, height, width),
-    dense ones (in, out) become (out, in).
-    """
-    state: dict[str, torch.Tensor] = {}
-
-    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if not isinstance(item, h5py.Dataset) or name.startswith("optimizer"):
-            return
-        leaf = name.rsplit("/", 1)[-1].split(":")[0]
-        if leaf.isdigit():
-            layer, parameter = _numbered(path, name, item)
-        elif leaf in _KERAS:
-            layer, parameter = name.split("/")[-2], _KERAS[leaf]
-        else:
-            return
-        key = f"{layer}.{parameter}"
-        if key in state:
-            raise UserError(f"{path}: two layers are called {layer!r}; their keys can't be told")
-        state[key] = torch.from_numpy(_turned(np.asarray(item[()])))
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except OSError as error:
-        raise UserError(f"{path}: a damaged HDF5 file ({error}). Delete it, run again") from error
-    if not state:
-        raise UserError(f"{path}: an HDF5 file without Keras weights in it")
-    return state
-
-
-def _numbered(path: Path, name: str, item: h5py.Dataset) -> tuple[str, str]:
-    """Tell layer and parameter of a variable that Keras 3 only numbered."""
-    group = item.parent
-    layer = str(group.attrs.get("name", name.split("/")[-3]))
-    kinds = {"0": (2, 4), "1": (1,)}
-    leaf = name.rsplit("/", 1)[-1]
-    if item.ndim not in kinds.get(leaf, ()) or len(group) > 2 or "depthwise" in name:
-        raise UserError(
-            f"{path}: variable {name!r} of shape {item.shape} belongs to neither a convolution nor "
-            "a dense layer; only those can be read from a Keras 3 file. Convert it to safetensors"
-        )
-    return layer, "weight" if leaf == "0" else "bias"
-
-
-def _turned(values: np.ndarray) -> np.ndarray:
-    axes = {4: (3, 2, 0, 1), 2: (1, 0)}.get(values.ndim)
-    return np.ascontiguousarray(values.transpose(axes) if axes else values)
