@@ -87,7 +87,13 @@ def network(id: str, folder: Path) -> Network:
 
 def source_file(id: str, folder: Path) -> Path:
     """Return the publisher's own file of a demo network."""
-    return or_skip(obtain_source, demo_row(id), CACHE, folder / "lock.tsv").path
+    return or_skip(_source_file, id, folder)
+
+
+def _source_file(id: str, folder: Path) -> Path:
+    with obtain_source(demo_row(id), CACHE, folder / "lock.tsv") as source:
+        pass
+    return source.path
 
 
 def outputs(module: nn.Module, names: list[str], batch: torch.Tensor) -> list[torch.Tensor]:

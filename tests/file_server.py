@@ -29,7 +29,15 @@ class Resource:
     length : bool
         Whether Content-Length is sent.
     slow : float
-        Seconds between two chunks of a kilobyte.
+        Seconds between two chunks.
+    chunk : int
+        Bytes of a chunk, if it is slow.
+    endless : bool
+        Whether the data is sent again and again.
+    redirect : str
+        Where it sends everybody instead.
+    silent : float
+        Seconds before the first byte of the answer.
     headers : dict
         Further headers.
     shift : int
@@ -43,6 +51,10 @@ class Resource:
     statuses: list[int] = field(default_factory=list)
     length: bool = True
     slow: float = 0.0
+    chunk: int = 1024
+    endless: bool = False
+    redirect: str = ""
+    silent: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
     shift: int = 0
 
@@ -89,6 +101,17 @@ class FileServer:
             request.send_header("Content-Length", "0")
             request.end_headers()
             return
+        time.sleep(resource.silent)
+        if resource.redirect:
+            request.send_response(302)
+            request.send_header("Location", resource.redirect)
+            request.end_headers()
+            try:
+                while resource.endless:
+                    request.wfile.write(resource.data)
+            except OSError:
+                pass
+            return
         start, total = 0, len(resource.data)
         unchanged = request.headers.get("If-Range", resource.etag) == resource.etag
         if wanted and resource.ranges and unchanged:
@@ -110,10 +133,17 @@ class FileServer:
         request.end_headers()
         body = resource.data[start:]
         body = body if cut is None else body[:cut]
-        for place in range(0, len(body), 1024 if resource.slow else max(len(body), 1)):
-            request.wfile.write(body[place : place + 1024] if resource.slow else body)
-            request.wfile.flush()
-            time.sleep(resource.slow)
+        step = resource.chunk if resource.slow else max(len(body), 1)
+        try:
+            while True:
+                for place in range(0, len(body), step):
+                    request.wfile.write(body[place : place + step])
+                    request.wfile.flush()
+                    time.sleep(resource.slow)
+                if not resource.endless:
+                    break
+        except OSError:  # whoever asked has had enough
+            pass
         request.close_connection = True
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from file_server import FileServer, serving
 
 from dissect_iqa import download as module
+from dissect_iqa import web
 from dissect_iqa.download import download
 from dissect_iqa.errors import UserError
 
@@ -262,3 +265,176 @@ def test_disk_too_small(server, tmp_path, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match="GB are free"):
         download(url, tmp_path / "a.bin", SUM)
+
+
+# ------------------------------------------------------------------ servers that mean no good
+
+
+def test_an_endless_body_is_stopped(server, tmp_path, monkeypatch):
+    url = server.add("/a.bin", DATA, length=False, endless=True)
+    with pytest.raises(UserError, match="sends more than the 5,000 bytes"):
+        download(url, tmp_path / "a.bin", size=5000)
+    monkeypatch.setattr(module, "MOST_UNANNOUNCED", 300_000)
+    with pytest.raises(UserError, match="sends more than the 300,000 bytes"):
+        download(url, tmp_path / "a.bin")
+    assert leftovers(tmp_path) == []
+    assert len(server.requests) == 2
+
+
+def test_a_body_longer_than_announced_is_taken_to_its_announced_end(server, tmp_path):
+    url = server.add(
+        "/a.bin", DATA, length=False, endless=True, headers={"Content-Length": "70000"}
+    )
+    assert download(url, tmp_path / "a.bin") == hashlib.sha256(DATA[:70_000]).hexdigest()
+
+
+@pytest.mark.parametrize("length", ["-5", "abc", "1e9", "5, 7", "\u00b2", "9" * 5000, "0x10"])
+def test_a_length_that_is_none(server, tmp_path, length):
+    url = server.add("/a.bin", DATA, length=False, headers={"Content-Length": length})
+    with pytest.raises(UserError, match=r"(?s)a\.bin can't be fetched.*(length|Length)"):
+        download(url, tmp_path / "a.bin")
+    assert leftovers(tmp_path) == [] and len(server.requests) == 1
+
+
+def test_an_absurd_length_leaves_the_other_addresses(server, tmp_path):
+    huge = server.add("/h.bin", DATA, length=False, headers={"Content-Length": "9" * 15})
+    large = server.add("/l.bin", DATA, length=False, headers={"Content-Length": "9" * 12})
+    good = server.add("/a.bin", DATA)
+    with pytest.raises(UserError, match=r"(?s)more than any file here has.*GB are free"):
+        download([huge, large], tmp_path / "a.bin")
+    assert download([huge, large, good], tmp_path / "a.bin") == SUM
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("file:///etc/passwd", "no http or https address"),
+        ("ftp://127.0.0.1/x", "no http or https address"),
+        ("http://[", "no http or https address"),
+        ("/loop", "redirects more than 10 times"),
+    ],
+)
+def test_redirects_that_lead_astray(server, tmp_path, place, said):
+    server.add("/loop", b"", redirect="/loop")
+    url = server.add("/a.bin", DATA, redirect=place)
+    with pytest.raises(UserError, match=said):
+        download(url, tmp_path / "a.bin")
+    assert leftovers(tmp_path) == []
+
+
+def test_the_body_of_a_redirect_is_not_read(server, tmp_path):
+    server.add("/b.bin", DATA)
+    url = server.add("/a.bin", DATA, redirect="/b.bin", endless=True)
+    assert download(url, tmp_path / "a.bin", SUM) == SUM
+
+
+def test_redirects_that_are_fine(server, tmp_path):
+    server.add("/b.bin", DATA, cut=[70_000, None])
+    server.add("/two", b"", redirect=f"{server.base}/b.bin")
+    url = server.add("/a.bin", b"", redirect="two")
+    assert download(url, tmp_path / "a.bin") == SUM
+    assert server.ranges_of("/b.bin") == [None, "bytes=70000-"]
+
+
+def test_never_from_https_to_http():
+    with pytest.raises(web.GiveUp, match="from https to http"):
+        web._next("https://host/a", "http://host/a")
+    assert web._next("http://host/a", "https://other/b") == "https://other/b"
+    assert web._next("https://host/a/b", "../c") == "https://host/c"
+
+
+def test_a_drip_is_too_slow_and_goes_on_later(server, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(web, "SLOW_WINDOW", 0.3)
+    url = server.add("/a.bin", DATA, slow=0.05, chunk=10)
+    with pytest.raises(UserError, match=r"is too slow: gave only \d+ bytes in 0 s, in each of 3"):
+        download(url, tmp_path / "a.bin", SUM)
+    assert len(server.requests) == module.SLOW_ATTEMPTS
+    assert "gave only" in caplog.text and "trying again" in caplog.text
+    have = (tmp_path / "a.bin.part").stat().st_size
+    assert have > 50
+    server.add("/a.bin", DATA)
+    assert download(url, tmp_path / "a.bin", SUM) == SUM
+    assert server.ranges_of("/a.bin")[-1] == f"bytes={have}-"
+
+
+def test_an_answer_that_does_not_come(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(web, "ANSWER", 0.1)
+    monkeypatch.setattr(module, "ATTEMPTS", 2)
+    url = server.add("/a.bin", DATA, silent=0.5)
+    with pytest.raises(UserError, match="no answer within 0 s"):
+        download(url, tmp_path / "a.bin", SUM)
+
+
+def test_the_log_says_how_far_it_is(server, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(web, "REPORT_EVERY", 0.05)
+    url = server.add("/a.bin", DATA[:20_000], slow=0.02)
+    with caplog.at_level("INFO"):
+        download(url, tmp_path / "a.bin")
+    assert re.search(r"a\.bin: 0\.0 MB came, 0\.\d\d MB/s, about 0 min to go", caplog.text)
+
+
+def test_a_part_that_says_not_which(server, tmp_path):
+    url = server.add("/a.bin", DATA, statuses=[206])
+    with pytest.raises(UserError, match="sends a part of the file without saying which"):
+        download(url, tmp_path / "a.bin")
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.bin.part", "a.bin.part.json", ".a.bin.lock"])
+def test_folders_and_links_in_the_way(server, tmp_path, name):
+    url = server.add("/a.bin", DATA)
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=f"{name}: is a folder, a link or a device; move it away"):
+        download(url, tmp_path / "a.bin")
+    (tmp_path / name).rmdir()
+    if name == "a.bin":
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / "outside").write_text("mine")
+        (tmp_path / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match=f"{name}: is a folder, a link or a device; move it away"):
+        download(url, tmp_path / "a.bin")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("name", ["..", "", "."])
+def test_names_that_are_none(server, tmp_path, name):
+    url = server.add("/a.bin", DATA)
+    with pytest.raises(UserError, match=r"no name for a file|is a folder"):
+        download(url, f"{tmp_path}/x/{name}" if name == ".." else name)
+
+
+def test_names_of_addresses():
+    for url, name in (
+        ("https://host/a.zip", "a.zip"),
+        ("https://host/a%20b.zip?x=1#y", "a b.zip"),
+        ("https://host/", "x"),
+        ("https://host", "x"),
+        ("https://host/..", "x"),
+        ("https://host/%2e%2e", "x"),
+        ("https://host/a/%2e%2e%2f", "x"),
+        ("https://host/%2fetc%2fpasswd", "passwd"),
+        ("https://host/..%5c..%5cevil", "evil"),
+        ("https://host/a%00b%0a.zip", "ab.zip"),
+        ("https://host/.hidden", "hidden"),
+        ("https://host/" + "n" * 500 + ".pth", "n" * 96 + ".pth"),
+    ):
+        assert web.file_name(url, "x") == name, url
+
+
+def test_a_disk_that_fills_up(server, tmp_path):
+    url = server.add("/a.bin", DATA)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"a\.bin\.part: the disk is full .*\(50,000 bytes"):
+            download(url, tmp_path / "a.bin", SUM)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert download(url, tmp_path / "a.bin", SUM) == SUM
+    assert server.ranges_of("/a.bin") == [None, "bytes=50000-"]
+
+
+def test_a_file_where_the_folder_should_be(server, tmp_path):
+    (tmp_path / "x").write_text("")
+    with pytest.raises(UserError, match=r"a\.bin: can't be written"):
+        download(server.add("/a.bin", DATA), tmp_path / "x" / "a.bin")

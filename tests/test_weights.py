@@ -507,3 +507,67 @@ def test_loading_what_was_fetched_opens_no_socket(server, place, monkeypatch):
 def test_the_tiny_network_has_all_kinds_of_keys():
     assert set(TinyTrunk().state_dict()) == set(tiny_trunk().state_dict())
     assert len(trained()) == 8
+
+
+# ------------------------------------------------------------------------- what is no weights file
+
+NO_WEIGHTS = {
+    "page": b"<html><body>503 Service Unavailable</body></html>",
+    "page_with_a_blank": b"\n<!DOCTYPE html>",
+    "json": b'{"error": "Repository not found"}',
+    "text": b"Not Found",
+    "nothing": b"",
+    "xml": b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+    "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
+    "gzip": b"\x1f\x8b\x08\x00" + bytes(20),
+}
+
+
+@pytest.mark.parametrize("kind", NO_WEIGHTS)
+def test_what_is_no_weights_file_is_never_pinned(kind, server, place):
+    """An address that says "no such file" with status 200 today may give the file tomorrow."""
+    url = server.add("/model.pth", NO_WEIGHTS[kind])
+    row = tiny(f"url:{url}")
+    with pytest.raises(
+        UserError, match=r"tiny: .*gives no weights; .* deleted and not pinned"
+    ) as said:
+        place.fetch(row)
+    assert url in str(said.value) and "\n" not in str(said.value)
+    assert not place.lock.exists() and place.stored() == []
+    server.add("/model.pth", packed(trained()))
+    assert same(place.fetch(row), trained())
+    assert list(read_pins(place.lock)) == [url]
+
+
+def test_weights_that_read_but_do_not_fit_are_kept(server, place):
+    """Columns are corrected without fetching two gigabytes again."""
+    data = packed({"model": trained()})
+    url = server.add("/model.pth", data)
+    with pytest.raises(UserError, match="unwrap"):
+        place.fetch(tiny(f"url:{url}"))
+    assert read_pins(place.lock)[url].sha256 == sum_of(data)
+    assert place.stored() == [f"{sum_of(data)}/model.pth"]
+    assert same(place.fetch(tiny(f"url:{url}", unwrap="model")), trained())
+    assert len(server.requests) == 1
+
+
+def test_a_pinned_file_that_does_not_read_is_kept(server, place):
+    """Its sum says that it is the one that was meant."""
+    data = b"Not Found"
+    row = tiny(f"url:{server.add('/model.pth', data)}", sha256=sum_of(data))
+    with pytest.raises(UserError, match="neither PyTorch, safetensors nor"):
+        place.fetch(row)
+    assert place.stored() == [f"{sum_of(data)}/model.pth"]
+
+
+@pytest.mark.parametrize("path", ["/..", "/%2e%2e", "/a/", "/%2fetc%2fpasswd", "/x%00.pth"])
+def test_addresses_without_a_name_for_the_file(path, server, place):
+    for known in (path, path.replace("/..", "/")):
+        server.add(known, packed(trained()))
+    try:
+        place.fetch(tiny(f"url:{server.base}{path}"))
+    except UserError as error:
+        assert "can't be fetched" in str(error)
+    inside = place.cache.resolve()
+    assert all(inside in path.resolve().parents for path in place.cache.rglob("*"))
+    assert not any(path.name == "passwd.part" for path in place.cache.parent.glob("*"))

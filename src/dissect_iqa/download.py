@@ -3,12 +3,12 @@
 import json
 import logging
 import os
-import re
 import shutil
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +19,18 @@ from tqdm import tqdm
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.provenance import sha256_file
+from dissect_iqa.web import (
+    GiveUp,
+    Session,
+    TooSlow,
+    TryAgain,
+    ask,
+    chunks,
+    start_of,
+    total_of,
+    wait_of,
+)
+from dissect_iqa.writing import saying_where
 
 log = logging.getLogger(__name__)
 
@@ -28,22 +40,25 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 #: Attempts in a row that gain not one byte before an address is given up.
 ATTEMPTS = 6
+#: Connections in a row that are too slow before an address is given up.
+SLOW_ATTEMPTS = 3
 #: Seconds to connect, and between two packets.
 TIMEOUT = (15, 60)
+#: Most bytes of a file whose server doesn't say how long it is, and of any file at all.
+MOST_UNANNOUNCED, MOST_BYTES = 20 * 10**9, 10**12
 _CHUNK = 1 << 16
+#: Bytes that may come after the announced end, only to tell how many they are.
+_SLACK = 1 << 20
+#: What requests raises for addresses and headers that trying again won't mend.
+_FOR_GOOD = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidProxyURL,
+    requests.exceptions.MissingSchema,
+    UnicodeError,
+)
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class _TryAgain(Exception):
-    """Something that may pass: a dropped connection, a busy server."""
-
-    def __init__(self, reason: str, wait: float = 0.0):
-        super().__init__(reason)
-        self.wait = wait
-
-
-class _GiveUp(Exception):
-    """Something that trying again at this address won't mend."""
 
 
 def download(
@@ -59,6 +74,10 @@ def download(
     tried in turn; an interrupted transfer leaves ``<target>.part`` and goes on from there. The
     final name appears only when everything has arrived and been verified. Two processes that
     want the same file wait for each other.
+
+    No body is taken beyond what is announced, or beyond `MOST_UNANNOUNCED` bytes; redirects lead
+    to http or https, never from https to http; a connection of less than a kilobyte a second for
+    two minutes is begun anew and then given up. What has arrived stays for the next time.
 
     The environment is honoured: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY`` and
     ``REQUESTS_CA_BUNDLE``; ``HF_ENDPOINT`` replaces https://huggingface.co; and
@@ -91,6 +110,7 @@ def download(
     """
     addresses = _addresses([urls] if isinstance(urls, str) else urls)
     target = Path(target)
+    _check_place(target)
     if target.is_file():
         return _verify_present(target, sha256, size)
     if offline:
@@ -98,7 +118,8 @@ def download(
             f"{target}: not there, and offline mode is on. Fetch {addresses[-1]}"
             f"{_describe(sha256, size)} where there is a network, and put it there."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with saying_where(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target):
         if target.is_file():
             return _verify_present(target, sha256, size)
@@ -106,7 +127,7 @@ def download(
         for url in addresses:
             try:
                 return _Transfer(url, target, sha256, size).run()
-            except _GiveUp as error:
+            except GiveUp as error:
                 log.warning("%s: %s", url, error)
                 problems.append(f"  {url}: {error}")
     raise UserError(
@@ -143,10 +164,30 @@ def _describe(sha256: str | None, size: int | None) -> str:
     return f" ({', '.join(facts)})" if facts else ""
 
 
+def _check_place(target: Path) -> None:
+    """Check that nothing but an earlier transfer of this file is where it would be written.
+
+    Raises
+    ------
+    UserError
+        Naming what is in the way.
+    """
+    if target.name in ("", ".."):
+        raise UserError(f"{str(target)!r} is no name for a file that is fetched")
+    helpers = (f"{target.name}.part", f"{target.name}.part.json", f".{target.name}.lock")
+    for place in (target, *map(target.with_name, helpers)):
+        linked = place.is_symlink() and place != target
+        if linked or (place.exists() and not place.is_file()):
+            raise UserError(f"{place}: is a folder, a link or a device; move it away")
+
+
 def _verify_present(target: Path, sha256: str | None, size: int | None) -> str:
     """Return the sum of a file that is there; refuse one that isn't what is wanted."""
-    found_size = target.stat().st_size
-    found = sha256_file(target)
+    try:
+        found_size = target.stat().st_size
+        found = sha256_file(target)
+    except OSError as error:
+        raise UserError(f"{target}: is there, but can't be read ({error.strerror})") from error
     if (sha256 and found != sha256) or (size and found_size != size):
         raise UserError(
             f"{target}: is another file than expected (found{_describe(found, found_size)}, "
@@ -158,11 +199,12 @@ def _verify_present(target: Path, sha256: str | None, size: int | None) -> str:
 @contextmanager
 def _locked(target: Path):
     lock = FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s: another process is fetching it; waiting", target.name)
-        lock.acquire()
+    with saying_where(target):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("%s: another process is fetching it; waiting", target.name)
+            lock.acquire()
     try:
         yield
     finally:
@@ -193,7 +235,7 @@ class _Transfer:
 
         Raises
         ------
-        _GiveUp
+        GiveUp
             If this address can't give the right file.
         """
         resumed = self._fetch()
@@ -205,40 +247,49 @@ class _Transfer:
             found = sha256_file(self.part)
         if self.sha256 and found != self.sha256:
             self._discard()
-            raise _GiveUp(f"gives another file: sha256 {found}, expected {self.sha256}")
-        with self.part.open("rb+") as file:
-            os.fsync(file.fileno())
-        self.part.replace(self.target)
-        self.note.unlink(missing_ok=True)
+            raise GiveUp(f"gives another file: sha256 {found}, expected {self.sha256}")
+        with saying_where(self.target, self.part):
+            with self.part.open("rb+") as file:
+                os.fsync(file.fileno())
+            self.part.replace(self.target)
+            self.note.unlink(missing_ok=True)
         return found
 
     def _fetch(self) -> bool:
         """Transfer all bytes, trying again as long as it helps; tell whether any were kept."""
         validator = self._usable_part()
         kept = best = self._have()
-        failures, wait = 0, FIRST_WAIT
-        with requests.Session() as session:
+        failures, slow, wait = 0, 0, FIRST_WAIT
+        with Session() as session:
             while True:
                 try:
                     self._attempt(session, validator)
-                    return kept > 0 or failures > 0
+                    return kept > 0 or failures + slow > 0
+                except _FOR_GOOD as error:
+                    raise GiveUp(f"an address or an answer that can't be used ({error})") from error
                 except (
                     requests.RequestException,
                     urllib3.exceptions.HTTPError,
-                    _TryAgain,
+                    TryAgain,
                 ) as error:
+                    slow += isinstance(error, TooSlow)
+                    if slow >= SLOW_ATTEMPTS:
+                        raise GiveUp(
+                            f"is too slow: {error}, in each of {slow} connections; what has "
+                            "arrived is kept, and the next run goes on from there"
+                        ) from error
                     if self._have() > best:
                         best, failures, wait = self._have(), 0, FIRST_WAIT
                     failures += 1
                     if failures >= ATTEMPTS:
-                        raise _GiveUp(f"{_reason(error)} ({ATTEMPTS} attempts)") from error
+                        raise GiveUp(f"{_reason(error)} ({ATTEMPTS} attempts)") from error
                     pause = max(wait, getattr(error, "wait", 0.0))
                     log.warning("%s: %s; trying again in %.0f s", self.url, _reason(error), pause)
                     time.sleep(pause)
                     wait = min(2 * wait, LONGEST_WAIT)
                     validator = self._usable_part()
 
-    def _attempt(self, session: requests.Session, validator: str | None) -> None:
+    def _attempt(self, session: Session, validator: str | None) -> None:
         """Send one request and append what comes."""
         have = self._have()
         headers = {"Accept-Encoding": "identity", "User-Agent": "dissect-iqa"}
@@ -246,17 +297,17 @@ class _Transfer:
             headers["Range"] = f"bytes={have}-"
             if validator:
                 headers["If-Range"] = validator
-        with session.get(self.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        with ask(session, self.url, headers, TIMEOUT) as response:
             if response.status_code == 416:
-                if _total(response) == have:
+                if total_of(response) == have:
                     return
                 self._discard()
-                raise _TryAgain("the part that was there is longer than the file")
+                raise TryAgain("the part that was there is longer than the file")
             self._check_status(response)
-            start, total = _start(response), _total(response)
+            start, total = start_of(response), total_of(response)
             if start not in (0, have):
                 self._discard()
-                raise _TryAgain(f"asked for byte {have}, got byte {start}")
+                raise TryAgain(f"asked for byte {have}, got byte {start}")
             self._check_size(total, start)
             self._write_note(response)
             self._append(response, start, total)
@@ -264,34 +315,33 @@ class _Transfer:
         if expected is not None and self._have() > expected:
             found = self._have()
             self._discard()
-            raise _GiveUp(f"gives another file: {found} bytes, expected {expected}")
+            raise GiveUp(f"gives another file: {found} bytes, expected {expected}")
         if expected is not None and self._have() != expected:
-            raise _TryAgain(f"the connection ended at byte {self._have()} of {expected}")
+            raise TryAgain(f"the connection ended at byte {self._have()} of {expected}")
 
     def _check_status(self, response: requests.Response) -> None:
         status = response.status_code
         if status in _RETRY_STATUS:
-            after = response.headers.get("Retry-After", "")
-            raise _TryAgain(
-                f"status {status}", min(float(after), 600.0) if after.isdigit() else 0.0
-            )
+            raise TryAgain(f"status {status}", wait_of(response))
         if status not in (200, 206):
-            raise _GiveUp(f"status {status} {response.reason}")
+            raise GiveUp(f"status {status} {response.reason}")
         kind = response.headers.get("Content-Type", "")
         if kind.startswith("text/html") and self.target.suffix not in (".html", ".htm"):
-            raise _GiveUp("answers with a web page; it may want a form, a login or a confirmation")
+            raise GiveUp("answers with a web page; it may want a form, a login or a confirmation")
 
     def _check_size(self, total: int | None, start: int) -> None:
         if total is None:
             return
         if self.size and total != self.size:
             self._discard()
-            raise _GiveUp(f"gives another file: {total} bytes, expected {self.size}")
+            raise GiveUp(f"gives another file: {total} bytes, expected {self.size}")
+        if total > MOST_BYTES:
+            raise GiveUp(f"announces {total:,} bytes, more than any file here has")
         free = shutil.disk_usage(self.target.parent).free
         if total - start > free:
-            raise UserError(
-                f"{self.target.name} needs {(total - start) / 1e9:.2f} GB more, but only "
-                f"{free / 1e9:.2f} GB are free in {self.target.parent}"
+            raise GiveUp(
+                f"needs {(total - start) / 1e9:.2f} GB more, but only {free / 1e9:.2f} GB are free "
+                f"in {self.target.parent}"
             )
 
     def _append(self, response: requests.Response, start: int, total: int | None) -> None:
@@ -304,11 +354,20 @@ class _Transfer:
             unit_divisor=1024,
             disable=None,
         )
-        with bar, self.part.open("ab" if start else "wb") as file:
-            # Raw: a server that labels a .tgz as gzip-encoded must not have it unpacked here.
-            for chunk in response.raw.stream(_CHUNK, decode_content=False):
-                file.write(chunk)
+        bound = total or self.size or MOST_UNANNOUNCED
+        come = start
+        rest = None if total is None else total - start
+        with saying_where(self.part):
+            file = self.part.open("ab" if start else "wb", buffering=0)
+        with bar, file:
+            for chunk in chunks(response, self.target.name, rest, _CHUNK):
+                with saying_where(self.part):
+                    _write_all(file, chunk)
+                come += len(chunk)
                 bar.update(len(chunk))
+                if come > bound + _SLACK:
+                    self._discard()
+                    raise GiveUp(f"sends more than the {bound:,} bytes that the file may have")
 
     def _have(self) -> int:
         return self.part.stat().st_size if self.part.is_file() else 0
@@ -323,7 +382,8 @@ class _Transfer:
         validator = (
             etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
         )
-        self.note.write_text(json.dumps({"url": self.url, "validator": validator}))
+        with saying_where(self.note):
+            self.note.write_text(json.dumps({"url": self.url, "validator": validator}))
 
     def _usable_part(self) -> str | None:
         """Return the validator to resume with; drop a part that nothing could vouch for."""
@@ -331,27 +391,20 @@ class _Transfer:
             return None  # the sum decides, whichever address the first bytes came from
         try:
             note = json.loads(self.note.read_text())
-        except (OSError, json.JSONDecodeError):
+        except (OSError, ValueError):
             note = {}
+        note = note if isinstance(note, dict) else {}
         if note.get("url") == self.url and note.get("validator"):
             return note["validator"]
         self._discard()
         return None
 
 
-def _start(response: requests.Response) -> int:
-    """Return the first byte that a response carries."""
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(match[1]) if response.status_code == 206 and match else 0
-
-
-def _total(response: requests.Response) -> int | None:
-    """Return the size of the whole file as the response states it."""
-    match = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
-    if match:
-        return int(match[1])
-    length = response.headers.get("Content-Length", "")
-    return int(length) if response.status_code == 200 and length.isdigit() else None
+def _write_all(file: RawIOBase, chunk: bytes) -> None:
+    """Write every byte, unbuffered: what a killed process leaves is what has arrived."""
+    view = memoryview(chunk)
+    while len(view):
+        view = view[file.write(view) :]
 
 
 def _reason(error: Exception) -> str:

@@ -7,14 +7,15 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from dissect_iqa.archives import is_archive, unpack
 from dissect_iqa.datasets.base import DatasetKind, RemoteFile, Source
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.download import download
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import DamagedFile, UserError
 from dissect_iqa.provenance import sha256_file, write_json
+from dissect_iqa.web import file_name
+from dissect_iqa.writing import saying_where
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,8 @@ def _fetch(
             ]
             return _install(folder, source.label, files, check)
         except UserError as error:
+            if isinstance(error, DamagedFile):
+                error = _forget(source, downloads, error)
             log.warning("%s, %s: %s", kind.title, source.label, error)
             problems.append(f"- {source.label}: {error}")
     by_hand = " ".join(
@@ -122,6 +125,16 @@ def _fetch(
     raise UserError(f"{kind.title}: no source works.{tried}\nBy hand: {by_hand}")
 
 
+def _forget(source: Source, downloads: Path, error: DamagedFile) -> UserError:
+    """Delete what arrived without a sum to prove it, so that the next run fetches it again."""
+    unproven = [downloads / file.name for file in source.files if not file.sha256]
+    there = [path for path in unproven if path.is_file()]
+    for path in there:
+        path.unlink()
+    deleted = ", ".join(str(path) for path in there)
+    return UserError(f"{error}{f'; deleted: {deleted}' if there else ''}")
+
+
 def _mirrors(entry: DatasetEntry) -> list[Source]:
     """Return the entry's own mirrors as sources of one archive each."""
     return [
@@ -130,7 +143,7 @@ def _mirrors(entry: DatasetEntry) -> list[Source]:
             (
                 RemoteFile(
                     (mirror.url,),
-                    unquote(urlsplit(mirror.url).path).rpartition("/")[2] or "archive",
+                    file_name(mirror.url, "archive"),
                     mirror.sha256,
                     mirror.size,
                 ),
@@ -150,13 +163,15 @@ def _install(
     pictures = folder / PICTURES
     partial = folder / f".{PICTURES}-{uuid.uuid4().hex[:8]}.partial"
     try:
-        partial.mkdir()
+        with saying_where(partial):
+            partial.mkdir()
         for path, _, archive in files:
             if archive:
                 # Each into its own folder: some archives carry a top folder, others don't.
                 unpack(path, partial / path.name.split(".")[0])
             else:
-                shutil.copyfile(path, partial / path.name)
+                with saying_where(partial / path.name):
+                    shutil.copyfile(path, partial / path.name)
         checked = check(partial)
         record = {
             "label": label,
@@ -171,7 +186,8 @@ def _install(
         partial.rename(pictures)
         return checked, record
     except UserError as error:
-        raise UserError(str(error).replace(str(partial), label)) from error
+        kind = DamagedFile if isinstance(error, DamagedFile) else UserError
+        raise kind(str(error).replace(str(partial), label)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

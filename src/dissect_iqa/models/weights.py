@@ -10,7 +10,7 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.models.build import build, load_strictly
 from dissect_iqa.models.checkpoint import load_into, select_state
 from dissect_iqa.models.inputs import timm_name
-from dissect_iqa.models.reading import read_checkpoint
+from dissect_iqa.models.reading import check_zip, read_checkpoint
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.sources import SourceFile, obtain_source
 from dissect_iqa.models.weights_file import weights_provenance, write_weights
@@ -63,8 +63,8 @@ def fetch_weights(
         source = None
         module = build(row, seed=seed_of(row))
     else:
-        source = obtain_source(row, cache, lock, offline)
-        module = _load(row, source)
+        with obtain_source(row, cache, lock, offline) as source:
+            module = _load(row, source)
     facts = {
         "model": row.id,
         "spec": spec,
@@ -106,6 +106,8 @@ def _load_through_timm(row: ModelRow, source: SourceFile) -> nn.Module:
     headless = options.pop("head", "keep") == "none" or options.get("num_classes") == 0
     options.pop("num_classes", None) if headless else None
     archive = source.path.suffix == ".npz"
+    if archive:
+        check_zip(source.path)
     overlay = (
         {"file": str(source.path), "custom_load": True}
         if archive
@@ -115,7 +117,7 @@ def _load_through_timm(row: ModelRow, source: SourceFile) -> nn.Module:
         full = timm.create_model(
             timm_name(row), pretrained=True, pretrained_cfg_overlay=overlay, **options
         )
-    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # timm's own readers raise whatever they meet
         raise UserError(
             f"{row.id}: timm can't load {source.path.name} into {row.architecture!r}: "
             f"{' '.join(str(error).split())[:600]}"
