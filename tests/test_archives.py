@@ -1,6 +1,9 @@
 """Archives that are damaged, hostile or too large."""
 
+import gzip
 import io
+import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -10,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import layouts
+import numpy as np
 import pytest
 
 from dissect_iqa import archives
@@ -149,6 +153,121 @@ def test_unknown_kind_and_existing_target(tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match="already there"):
         unpack(write(tmp_path / "x.zip", layouts.zipped(TREE)), tmp_path / "out")
+
+
+# ------------------------------------------------------------------- archives made to harm
+
+
+@pytest.mark.parametrize("name", ["con.bmp", "a/NUL", "aux.tar.bmp", "a\x1b[2J.bmp", "x" * 300])
+def test_names_that_some_system_takes_for_something_else(tmp_path, name):
+    said = "for devices|control characters|too long"
+    refused(tmp_path, "x.zip", layouts.zipped({"a.txt": b"a", name: b"evil"}), said)
+    (tmp_path / "x.zip").unlink()
+    refused(tmp_path, "x.tgz", layouts.tarred({"a.txt": b"a", name: b"evil"}), said)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_file_that_is_a_folder_too(tmp_path, kind):
+    tree = {"a": b"file", "a/b.bmp": b"in it"}
+    data = layouts.zipped(tree) if kind == "zip" else layouts.tarred(tree, mode="w")
+    refused(tmp_path, f"x.{kind}", data, "twice in one folder")
+
+
+def test_too_many_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 2)
+    refused(tmp_path, "x.zip", layouts.zipped(TREE), "more than 2 files")
+    (tmp_path / "x.zip").unlink()
+    refused(tmp_path, "x.tgz", layouts.tarred(TREE), "more than 2 files")
+
+
+def tar_header(**facts: object) -> bytes:
+    info = tarfile.TarInfo("picture.bmp")
+    for name, value in facts.items():
+        setattr(info, name, value)
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (tar_header(type=tarfile.XHDTYPE, size=2 * 10**9) + bytes(4096), "declares 2000000000"),
+        (tar_header(type=tarfile.XGLTYPE, size=2 * 10**9) + bytes(4096), "declares 2000000000"),
+        (tar_header(type=b"L", size=2 * 10**9) + bytes(4096), "declares 2000000000"),
+        (tar_header(size=-512) + bytes(4096), "damaged or cut short"),
+        (tar_header(size=10**12) + bytes(4096), "more than 1.0 GB"),
+        (tar_header(type=tarfile.GNUTYPE_SPARSE) + bytes(4096), "link or a device|damaged"),
+        (tar_header() + b"x" * 512 + bytes(4096), "damaged or cut short"),
+        (tar_header() + tar_header(name="b")[:300], "damaged or cut short"),
+        (tar_header(type=tarfile.XHDTYPE) * 3000, "damaged or cut short"),
+    ],
+)
+def test_tar_headers_made_to_harm(tmp_path, data, said):
+    refused(tmp_path, "x.tar", data, said)
+
+
+def test_a_tar_that_unpacks_to_headers_without_end(tmp_path):
+    data = gzip.compress(tar_header(type=tarfile.DIRTYPE) * 20_000, 1)
+    refused(tmp_path, "x.tgz", data, "more than 0.0 GB", limit=1_000_000)
+    (tmp_path / "x.tgz").unlink()
+    data = gzip.compress(tar_header() + bytes(20_000_000), 1)
+    refused(tmp_path, "x.tgz", data, "more than 0.0 GB", limit=1_000_000)
+
+
+def test_a_zip_whose_members_overlap(tmp_path):
+    """Many entries of one packed member: the sizes that they declare count, each of them."""
+    content = layouts.zipped({"a.bmp": bytes(100_000)})
+    end = content.rindex(b"PK\x05\x06")
+    start = content.index(b"PK\x01\x02")
+    entry = content[start:end]
+    many = b"".join(entry.replace(b"a.bmp", b"%05d" % number) for number in range(500))
+    counts = (500).to_bytes(2, "little") * 2 + len(many).to_bytes(4, "little")
+    data = content[:start] + many + content[end : end + 8] + counts + content[end + 16 :]
+    refused(tmp_path, "x.zip", data, "more than 0.0 GB", limit=10_000_000)
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tgz", "x.tar", "x.tar.xz", "x.tar.bz2"])
+def test_no_damage_ends_in_a_traceback(tmp_path, name):
+    """Flipped, cut and overwritten at random places: one sentence, or the very same pictures."""
+    tree = {f"{number}.bmp": layouts.picture(number, size=(20, 20)) for number in range(3)}
+    mode = {"x.tar": "w", "x.tar.xz": "w:xz", "x.tar.bz2": "w:bz2"}.get(name, "w:gz")
+    data = layouts.zipped(tree) if name == "x.zip" else layouts.tarred(tree, mode=mode)
+    rng = np.random.default_rng(0)
+    refusals = 0
+    for trial in range(150):
+        changed = bytearray(data)
+        place = int(rng.integers(len(data)))
+        if trial % 3 == 0:
+            changed = changed[:place]
+        else:
+            changed[place : place + 4] = rng.bytes(1 if trial % 3 == 1 else 4)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        try:
+            unpack(write(tmp_path / name, bytes(changed)), tmp_path / "out", limit=10**7)
+        except UserError as error:
+            refusals += 1
+            assert name in str(error) and "\n" not in str(error)
+    assert refusals > 50
+
+
+def test_an_archive_that_is_a_folder_or_a_pipe(tmp_path):
+    (tmp_path / "x.zip").mkdir()
+    os.mkfifo(tmp_path / "x.tar")
+    for name in ("x.zip", "x.tar", "x.tgz"):
+        with pytest.raises(UserError, match="no such file, or it is no regular one"):
+            unpack(tmp_path / name, tmp_path / "out")
+
+
+def test_a_disk_that_fills_up(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    data = layouts.zipped({"a.bmp": bytes(300_000)})
+    archive = write(tmp_path / "x.zip", data)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"x\.zip: can't be unpacked: the disk is full"):
+            unpack(archive, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
 
 
 # ----------------------------------------------------------------------------- rar

@@ -94,11 +94,11 @@ def unpack(archive: Path, target: Path, limit: int | None = None) -> None:
     """
     if target.exists():
         raise UserError(f"{target}: is already there; {archive.name} can't be unpacked into it")
-    limit = limit or size_limit(archive)
     partial = target.with_name(f".{target.name}.unpacking")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with reading(archive):
+            limit = limit or size_limit(archive)
             partial.mkdir(parents=True)
             name = archive.name.lower()
             if name.endswith(".zip"):
@@ -144,7 +144,7 @@ def reading(archive: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # bz2 and gzip report bad data so
             raise _damaged(archive, error) from error
-        raise UserError(f"{archive}: what it holds {explain_write(error)}") from error
+        raise UserError(f"{archive}: can't be unpacked: {explain_write(error)}") from error
     except _HARM as error:
         raise _damaged(archive, error) from error
 
@@ -225,6 +225,8 @@ def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
             count += 1
             total += tarfile.BLOCKSIZE
             _check_count(archive, count)
+            if total > limit:
+                raise _too_large(archive, limit)
             if member.isdir():
                 continue
             if not member.isfile() or member.issparse():
