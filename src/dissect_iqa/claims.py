@@ -10,6 +10,7 @@ from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.findings import CLAIMS, Run
+from dissect_iqa.plain_text import cell
 from dissect_iqa.twins import is_untrained
 
 COLUMNS = [
@@ -67,7 +68,7 @@ def test_claims(
     for dataset, table in summary[summary["statistic"] == "srcc"].groupby("dataset", sort=False):
         run, head = _run(str(dataset), table, models, comparisons, level)
         label = labels.get(str(dataset)) or ""
-        heads[run.dataset] = f"{head} {label}".strip()
+        heads[run.dataset] = f"{head} {cell(label)}".strip()
         for claim in CLAIMS:
             found = claim.check(run)
             rows.append(

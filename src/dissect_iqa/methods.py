@@ -14,6 +14,7 @@ from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.words import statistics_in_words
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.licence import licence_flag
+from dissect_iqa.plain_text import cell
 from dissect_iqa.provenance import atomic_path, software_versions
 
 #: How each distance is put in words, and the paper it follows.
@@ -283,9 +284,7 @@ def _model_table(ran: pd.DataFrame) -> str:
             licence = f"**non-commercial**: {licence}"
         cells = (row.id, row.architecture, row.function, row.environment, licence)
         cite = _cite(_model_keys(row.citation)).strip()
-        lines.append(
-            "| " + " | ".join(str(cell).replace("|", "/") for cell in (*cells, cite)) + " |"
-        )
+        lines.append("| " + " | ".join(map(cell, (*cells, cite))) + " |")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from dissect_iqa.delimited import to_number
 from dissect_iqa.errors import LISTED, UserError
+from dissect_iqa.plain_text import is_text
 from dissect_iqa.text_files import read_text
 
 Location = tuple[str | int, ...]
@@ -30,6 +31,14 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _texts_are_text(cls, value: Any) -> Any:
+        """Refuse what YAML's escapes let people write: it makes figures that nothing opens."""
+        if isinstance(value, str) and not is_text(value):
+            raise ValueError(f"{value!a} has control characters; take them out")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod

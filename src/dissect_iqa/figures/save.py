@@ -4,9 +4,11 @@ from io import BytesIO
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
+from dissect_iqa.plain_text import is_text, printable
 from dissect_iqa.provenance import atomic_path, fingerprint
 
 
@@ -39,6 +41,7 @@ def save(
         The files written.
     """
     settings = settings or FigureSettings()
+    title, notice = printable(title), printable(notice)
     mark = f"fingerprint {fingerprint(spec)}" if spec else ""
     metadata = {
         "pdf": {
@@ -60,6 +63,7 @@ def save(
     }
     files = []
     with look(settings):
+        _clean(figure)
         for suffix in settings.formats:
             # not with_suffix: a stem such as "depth.v2" would lose its end
             path = Path(f"{stem}.{suffix}")
@@ -71,3 +75,14 @@ def save(
                 temporary.write_bytes(content.getbuffer())
             files.append(path)
     return files
+
+
+def _clean(figure: Figure) -> None:
+    """Take out of every text what can't be shown: names of layers and types come from anywhere."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            labels = [label.get_text() for label in axis.get_ticklabels()]
+            if not all(map(is_text, labels)):
+                axis.set_ticks(axis.get_ticklocs(), list(map(printable, labels)))
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))

@@ -83,6 +83,7 @@ def look(settings: FigureSettings) -> Iterator[None]:
                 "figure.constrained_layout.h_pad": 0.03,
                 "pdf.fonttype": 42,  # TrueType: embedded, searchable, accepted by journals
                 "ps.fonttype": 42,
+                "text.parse_math": False,  # a name with dollars in it is a name
                 "svg.fonttype": "path",  # looks the same where the font is missing
                 "svg.hashsalt": "dissect-iqa",
                 "pdf.compression": 9,
