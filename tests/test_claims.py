@@ -333,13 +333,19 @@ def controls():
 def test_psnr_and_untrained_twins_stand_beside_ssim():
     models, metrics = controls()
     text = verdict("most_beat_ssim", models, metrics)["evidence"]
-    assert "PSNR has 0.730 (significant)." in text
+    assert "PSNR has 0.730 (no contest; intervals are apart)." in text
     assert "Of one network without training 1 is above SSIM (m03 0.780)." in text
     assert "m03 is also above 2 of 3 trained ones." in text
-    assert "What training adds: m02 -0.060 from m03 (significant)." in text
-    assert "As PSNR and untrained networks beat SSIM here, too, beating it is no evidence" in text
+    assert "adds: m02 -0.060 from m03 (no contest; intervals are apart)." in text
+    assert "As PSNR and untrained networks are above SSIM here, too, being above it is no" in text
+    met = pd.DataFrame(
+        [("m02", "m03", "m03"), ("psnr", "ssim", "")], columns=["first", "second", "winner"]
+    ).assign(dataset="set")
+    told = verdict("most_beat_ssim", models, metrics, comparisons=met)["evidence"]
+    assert "m02 -0.060 from m03 (significant)" in told
+    assert "PSNR has 0.730 (can't be told apart)" in told
     low = verdict("most_beat_ssim", models, {"psnr": 0.6, "ssim": 0.79}, 0.1)["evidence"]
-    assert "PSNR has 0.600 (can't be told apart)." in low or "PSNR has 0.600 (significant)." in low
+    assert "PSNR has 0.600 (no contest; intervals overlap)." in low
     assert "0 are above SSIM" in low and "no evidence" not in low
 
 

@@ -53,8 +53,8 @@ def beside(run: "Run", rival: str) -> str:
         sentences += training_adds(run)
     if above:
         sentences.append(
-            f"As {' and '.join(above)} beat {title} here, too, beating it is no evidence of what "
-            "networks have learned."
+            f"As {' and '.join(above)} are above {title} here, too, being above it is no evidence "
+            "of what networks have learned."
         )
     return " ".join(sentences)
 
@@ -74,7 +74,9 @@ def training_adds(run: "Run") -> Iterator[str]:
 
 def _told(run: "Run", first: str, second: str) -> str:
     outcome = run.outcome(first, second)
-    return " (can't be told apart)" if outcome == "open" else " (significant)"
+    if run.met(first, second):
+        return " (can't be told apart)" if outcome == "open" else " (significant)"
+    return f" (no contest; intervals {'overlap' if outcome == 'open' else 'are apart'})"
 
 
 def _networks(count: int) -> str:

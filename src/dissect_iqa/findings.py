@@ -73,8 +73,7 @@ class Run:
 
         By their comparison if they met; else by intervals that don't overlap, which is stricter.
         """
-        met = self.comparisons
-        met = met[met["first"].isin([first, second]) & met["second"].isin([first, second])]
+        met = self._contests(first, second)
         if len(met):
             winner = met.iloc[0]["winner"]
             return "open" if not winner else ("won" if winner == first else "lost")
@@ -82,6 +81,14 @@ class Run:
         if low1 > high2:
             return "won"
         return "lost" if high1 < low2 else "open"
+
+    def met(self, first: str, second: str) -> bool:
+        """Tell whether the two were compared with each other."""
+        return len(self._contests(first, second)) > 0
+
+    def _contests(self, first: str, second: str) -> pd.DataFrame:
+        held, names = self.comparisons, [first, second]
+        return held[held["first"].isin(names) & held["second"].isin(names)]
 
     def _interval(self, name: str) -> tuple[float, float]:
         for networks in (self.models, self.untrained):
