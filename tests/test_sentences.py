@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,32 @@ def test_comparisons_and_the_command_line(
 def test_what_is_asked_after_planning_began(folder: Path) -> None:
     (line,) = planned(folder, "results/features/own/tiny_resnot.h5")
     assert line == "no model 'tiny_resnot' in config/models.tsv (did you mean 'tiny_resnet'?)"
+
+
+SMALL = (
+    "data set 'own': a.png has 64x64 pixels, but ms_ssim needs at least 176 on the short side; "
+    "take ms_ssim out of the option 'baselines', or use larger pictures"
+)
+
+
+def test_the_dry_run_of_a_study_checks_models_data_sets_and_baselines_together(
+    folder: Path, change: Callable[[str, bytes], None]
+) -> None:
+    change("models.tsv", b"wrong\tdemo\ttimm\tresnet5o\tseed:0\tauto\timagenet\tn\tr\tn\n")
+    lines = planned(folder, "--config", "baselines=[ms_ssim]")
+    assert len(lines) == 2 and lines[1] == SMALL
+    assert re.match(r"wrong: timm \S+ has no model 'resnet5o' \(did you mean", lines[0])
+
+
+def test_what_only_fetched_pictures_tell_is_told_by_the_job_that_fetches_them(folder: Path) -> None:
+    """A single target isn't the whole study, so that only the job tells, as after a download."""
+    target = "resources/datasets/own/pairs.parquet"
+    run = snakemake(folder, target, "--config", "baselines=[ms_ssim]")
+    assert run.returncode == 1
+    assert f"error: {SMALL}\n" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert not (folder / target).exists()
+    shutil.rmtree(folder / "resources")
 
 
 def test_a_job_whose_code_ends_the_process_has_failed(tmp_path: Path, capsys) -> None:
