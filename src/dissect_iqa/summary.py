@@ -166,7 +166,9 @@ def print_study(study: Any) -> None:
         "best layers": results / "summary.csv",
         "claims": results / "claims.md",
         "methods": results / "methods.md",
-        "one page": "snakemake --report report.html",
+        "one page": "dissect-iqa rehearse --report"
+        if study.config.rehearse
+        else "snakemake --report report.html",
     }
     frame = read_table(table)
     print_summary(
