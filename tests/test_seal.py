@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dissect_iqa import seal
+from dissect_iqa.costs import counted_pictures
 from dissect_iqa.errors import UserError
 from dissect_iqa.provenance import (
     PARQUET_KEY,
@@ -140,3 +141,13 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.parquet", tmp_path):
         with pytest.raises(UserError, match="not a whole table"):
             read_table(path)
+
+
+def test_a_damaged_table_of_pictures_is_not_counted(tmp_path: Path) -> None:
+    """The doctor counts pictures of every data set before it says which table is damaged."""
+    for name in ("whole", "damaged", "empty"):
+        write_table(FRAME, tmp_path / "datasets" / name / "images.parquet", SPEC)
+    path = tmp_path / "datasets" / "damaged" / "images.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    (tmp_path / "datasets" / "empty" / "images.parquet").write_bytes(b"")
+    assert counted_pictures(tmp_path) == {"whole": len(FRAME)}

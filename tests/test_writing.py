@@ -205,3 +205,12 @@ def test_weights_that_do_not_fit_on_the_disk(tmp_path: Path) -> None:
     with no_file_over(200), pytest.raises(UserError, match=r"tiny\.safetensors: the disk is full"):
         fetch_weights(row, target, tmp_path, "{}")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_job_whose_log_cannot_be_written(tmp_path: Path, capsys) -> None:
+    (tmp_path / "logs").write_text("")
+    with pytest.raises(SystemExit), job(tmp_path / "logs" / "x.log"):
+        raise AssertionError("nothing is to be done then")
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path}/logs/x.log: can't be written")
+    assert said.count("\n") == 1

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
+from pyarrow import ArrowException
 
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.registry import KINDS
@@ -151,6 +153,9 @@ def download_bytes(entry: DatasetEntry) -> int | None:
 
 
 def counted_pictures(resources: Path) -> Mapping[str, int]:
-    """Return the number of pictures of each data set that is prepared."""
-    tables = sorted((resources / "datasets").glob("*/images.parquet"))
-    return {path.parent.name: pq.read_metadata(path).num_rows for path in tables}
+    """Return the number of pictures of each data set that is prepared, and whose table is whole."""
+    found = {}
+    for path in sorted((resources / "datasets").glob("*/images.parquet")):
+        with suppress(OSError, ArrowException):  # what is damaged, others name with its cure
+            found[path.parent.name] = pq.read_metadata(path).num_rows
+    return found

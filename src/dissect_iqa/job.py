@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.writing import explain_write, is_full
+from dissect_iqa.writing import explain_write, is_full, saying_where
 
 
 @contextmanager
@@ -18,8 +18,13 @@ def job(log: Path | str) -> Iterator[logging.Logger]:
     and names that file on the terminal. Code of others that ends the process, even with status 0,
     is a failure too: the job isn't done.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(log, mode="w")
+    try:
+        with saying_where(log):
+            Path(log).parent.mkdir(parents=True, exist_ok=True)
+            to_file = logging.FileHandler(log, mode="w")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(to_file)

@@ -200,9 +200,11 @@ def _existing(path: Path) -> Path:
 
 def _read_record(pictures: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((pictures / _RECORD).read_text())
-    except (OSError, json.JSONDecodeError):
-        return None
+        record = json.loads((pictures / _RECORD).read_text())
+        sizes = {file["name"]: file["size"] for file in record["files"]}
+        return record if all(isinstance(size, int) for size in sizes.values()) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # none of ours: the pictures are unpacked again
 
 
 def _made_from(record: dict[str, Any], archives: tuple[Path, ...]) -> bool:
