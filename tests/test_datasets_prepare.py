@@ -74,7 +74,7 @@ def test_whole_way_from_the_server(server: FileServer, sources, tmp_path):
     }
     assert provenance["spec"] == SPEC and provenance["pairs"] == 160
     assert sorted(path.name for path in dataset.folder.iterdir()) == [
-        ".lock", "images.parquet", "pairs.parquet", "pictures", "provenance.json",
+        ".lock", ".sums.json", "images.parquet", "pairs.parquet", "pictures", "provenance.json",
     ]  # fmt: skip
 
 
@@ -285,3 +285,35 @@ def test_every_published_data_set_is_described():
         "bapps": 72688,
     }  # fmt: skip
     assert KINDS["pipal"].counts["train"] == Counts(200, 23200)
+
+
+@pytest.mark.parametrize("page", [b"Not Found", b"", b'{"error": "gone"}', ARCHIVE[:-30]])
+def test_what_is_no_archive_is_not_kept_for_one(page, server: FileServer, sources, tmp_path):
+    """An address without a published sum that gives an error page may give the archive later."""
+    url = server.add("/mdid.zip", page)
+    sources(RemoteFile((url,), "mdid.zip"))
+    with pytest.raises(
+        UserError, match=r"mdid\.zip: damaged or cut short .*; deleted: .*mdid\.zip"
+    ):
+        prepare(tmp_path)
+    assert not list((tmp_path / "resources" / "downloads").rglob("*.zip"))
+    server.add("/mdid.zip", ARCHIVE)
+    assert prepare(tmp_path).pairs["score"].tolist() == SCORES
+
+
+def test_an_archive_with_a_published_sum_is_kept_whatever_it_is(server, sources, tmp_path):
+    page = b"Not Found"
+    url = server.add("/mdid.zip", page)
+    sources(RemoteFile((url,), "mdid.zip", hashlib.sha256(page).hexdigest()))
+    with pytest.raises(UserError, match="damaged or cut short") as caught:
+        prepare(tmp_path)
+    assert "deleted" not in str(caught.value)
+    assert list((tmp_path / "resources" / "downloads").rglob("mdid.zip"))
+
+
+@pytest.mark.parametrize("record", ["[]", "{}", '{"files": 3}', '{"files": [{}]}', "\x00", "null"])
+def test_a_record_of_a_copy_that_is_none(record, server, sources, tmp_path):
+    sources(RemoteFile((server.add("/mdid.zip", ARCHIVE),), "mdid.zip", SUM))
+    folder = prepare(tmp_path).folder
+    (folder / "pictures" / ".source.json").write_text(record)
+    assert prepare(tmp_path).pairs["score"].tolist() == SCORES
