@@ -188,7 +188,7 @@ def one_by_one(
             x = x.detach().to(torch.float64).numpy()
             x = np.moveaxis(x, [layer.layout.index("N"), layer.layout.index("C")], [0, -1])[0]
             x = x.reshape(-1, x.shape[-1])
-            found[number] = x[layer.skip_tokens :].copy()
+            found[number] = x[layer.skip_tokens : len(x) - layer.skip_last].copy()
 
         return keep
 

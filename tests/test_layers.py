@@ -11,7 +11,7 @@ from torch import nn
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.build import build, skeleton
 from dissect_iqa.models.layers import layers_table, resolve_layers
-from dissect_iqa.models.layout import layout_of, skipped_tokens
+from dissect_iqa.models.layout import followed_layout, layout_of
 from dissect_iqa.models.network import InputPolicy
 from dissect_iqa.models.trace import trace
 
@@ -221,7 +221,7 @@ def test_parts_of_tuples_and_dicts_are_named():
         ("shared", "runs 2 times"),
         ("unused", "never runs"),
         ("mixing", "keeps pictures apart"),
-        ("text", "gives out no tensor"),
+        ("text", "gives out a str"),
     ],
 )
 def test_outputs_that_cannot_be_read_are_explained(cell, words):
@@ -338,19 +338,32 @@ def test_layouts_are_told_from_shapes(shape, size, layout):
     assert layout_of(shape, size) == layout
 
 
-def test_tokens_in_front_are_told_from_a_grid():
-    assert skipped_tokens(197, 1, (224, 224)) == 1
-    assert skipped_tokens(196, 1, (224, 224)) == 0
-    assert skipped_tokens(81, 1, (128, 160)) == 1
-    assert skipped_tokens(80, 1, (128, 160)) == 0
+@pytest.mark.parametrize(
+    ("first", "second", "layout"),
+    [
+        ((2, 80, 24), (3, 320, 24), "NLC"),
+        ((2, 24, 80), (3, 24, 320), "NCL"),
+        ((80, 2, 24), (320, 3, 24), "LNC"),
+        ((2, 2, 24), (3, 3, 24), "NLC"),  # two positions that become three by chance
+        ((2, 100, 24), (3, 100, 24), None),  # a fixed number of anything
+        ((2, 80, 80), (3, 320, 320), None),  # each position against each
+        ((2, 64, 8, 8), (3, 64, 16, 16), "NCHW"),
+        ((2, 8, 8, 64), (3, 16, 16, 64), "NHWC"),
+        ((8, 80, 24), (48, 80, 24), None),  # windows in place of pictures
+        ((2, 4, 80, 24), (3, 4, 320, 24), None),
+    ],
+)
+def test_layouts_are_told_from_what_follows_the_picture(first, second, layout):
+    assert followed_layout(first, second, (2, 3)) == layout
 
 
 def test_the_table_of_layers_has_shapes_at_the_size_asked_for():
-    frame = layers_table(make_row("resnet18"), (384, 512))
+    frame, left_out = layers_table(make_row("resnet18"), (384, 512))
+    assert left_out == ()
     assert list(frame.layer) == expand(FAMILIES["resnet18"])
     assert frame["shape"][0] == "64 x 192 x 256"
     assert frame.positions.iloc[-1] == 12 * 16
-    vit = layers_table(
+    vit, _ = layers_table(
         make_row("vit_base_patch16_224 dynamic_img_size=true", "timm", input="timm"), (384, 512)
     )
     assert set(vit.positions) == {24 * 32}

@@ -72,10 +72,12 @@ def layers(
     """Print a model's layers with their shapes and relative depth."""
     from dissect_iqa.models.layers import layers_table
 
-    frame = layers_table(_row(model, table), _size(size))
+    frame, left_out = layers_table(_row(model, table), _size(size))
     if not frame["skipped"].any():
         frame = frame.drop(columns="skipped")
     print_table(frame, f"{model}, a picture of {size}", whole=("shape", "layout"))
+    for item in left_out:
+        say(f"Not read: {item}")
 
 
 @app.command()

@@ -112,6 +112,8 @@ def extract_features(
         if place.type == "cpu":
             stack.enter_context(kept_memory())
         require_intact(dataset)
+        for item in network.left_out:
+            log.info("%s: no layer: %s", network.id, item)
         images = dataset.images[["file", "role", "sha256", "height", "width"]]
         seen = _seen_sizes(images, network)
         plan = make_plan(dataset.pairs, images, batch_size, seen.prod(axis=1))
@@ -237,6 +239,7 @@ def _facts(network: Network, images: pd.DataFrame, plan: Plan, spec: str) -> dic
         "fingerprint": fingerprint(spec),
         "spec": spec,
         "model": network.id,
+        "left_out": canonical_json(list(network.left_out)),
         "weights_sha256": network.weights_sha256,
         "images_sha256": hashlib.sha256(listing.encode()).hexdigest(),
         "pairs_sha256": hashlib.sha256(

@@ -14,6 +14,9 @@ from dissect_iqa.models.network import Layer
 #: Height and width of a map; number and 1 for tokens.
 Grid = tuple[int, int]
 
+#: How the axes of a sequence are put into the order N, L, C.
+_SEQUENCES = {"NLC": (0, 1, 2), "NCL": (0, 2, 1), "LNC": (1, 0, 2)}
+
 #: Called with the layer's number, its output as (N, positions, channels) in any strides, and
 #: how the positions lie in the picture.
 Visitor = Callable[[int, torch.Tensor, Grid], None]
@@ -123,7 +126,7 @@ def by_position(output: Any, layer: Layer, name: str) -> tuple[torch.Tensor, Gri
         If the output isn't what the layer's description says.
     """
     x = output if layer.output is None else output[layer.output]
-    axes = {"NCHW": 4, "NHWC": 4, "NLC": 3, "NC": 2}[layer.layout]
+    axes = len(layer.layout)
     if not isinstance(x, torch.Tensor) or x.dim() != axes:
         found = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
         raise UserError(
@@ -132,8 +135,9 @@ def by_position(output: Any, layer: Layer, name: str) -> tuple[torch.Tensor, Gri
         )
     if layer.layout == "NCHW":
         x = x.permute(0, 2, 3, 1)
-    elif layer.layout == "NLC":
-        x = x[:, layer.skip_tokens :, None]
+    elif layer.layout in _SEQUENCES:
+        x = x.permute(_SEQUENCES[layer.layout])
+        x = x[:, layer.skip_tokens : x.shape[1] - layer.skip_last, None]
     elif layer.layout == "NC":
         x = x[:, None, None]
     return x.flatten(1, 2), (x.shape[1], x.shape[2])

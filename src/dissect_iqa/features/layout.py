@@ -3,7 +3,8 @@
 ::
 
     /            attrs: schema, fingerprint, spec, model, weights_sha256, images_sha256, versions,
-                 device, batch_size, complete, facts_sha256
+                 device, batch_size, left_out (what auto found and doesn't read), complete,
+                 facts_sha256
     /images      name, role, sha256, height, width
     /pairs       reference, distorted (rows of /images)
     /layers/NNN  attrs: name, depth, channels; grid, mean, var (a row a picture), mse, unit_mse

@@ -95,7 +95,7 @@ class RawFeatures:
             self._grids[layer] = self._cache.grid(number)
         height, width = self._grids[layer][row]
         values = self._cache.raw(number, row, height * width).astype(np.float32)
-        flat = self._cache.layers[number].layout in ("NLC", "NC")
+        flat = self._cache.layers[number].layout in ("NLC", "NCL", "LNC", "NC")
         return values if flat else values.reshape(height, width, -1)
 
     def dataarray(self, layer: str, picture: str | int) -> Any:

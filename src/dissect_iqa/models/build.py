@@ -17,7 +17,7 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.models import torchvision_builders
 from dissect_iqa.models.foreign import ForeignError, explained
 from dissect_iqa.models.inputs import input_policy, timm_name
-from dissect_iqa.models.layers import resolve_layers
+from dissect_iqa.models.layers import choose_layers
 from dissect_iqa.models.network import Network
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.weights_file import read_weights
@@ -98,12 +98,14 @@ def load_network(row: ModelRow, weights_path: Path | str, expect: str | None = N
         raise UserError(f"{row.id}: {error}") from error
     load_strictly(row, module, weights.state)
     policy = input_policy(row, module)
+    choice = choose_layers(module, row, policy)
     return Network(
         id=row.id,
         module=module,
-        layers=resolve_layers(module, row, policy),
+        layers=choice.layers,
         input=policy,
         weights_sha256=weights.sha256,
+        left_out=choice.left_out,
     )
 
 

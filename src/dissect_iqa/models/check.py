@@ -81,9 +81,10 @@ def check_model(
         mend = "correct architecture, unwrap, strip, drop, layers or input of its line"
         return [*results, CheckResult("loads strictly", False, str(error), mend)]
     depths = f"{network.layers[0].name} .. {network.layers[-1].name}"
+    left_out = [f"not read: {item}" for item in network.left_out]
     results += [
         CheckResult("loads strictly", True, f"sha256 {network.weights_sha256[:12]}"),
-        CheckResult("layers", True, f"{len(network.layers)}: {depths}"),
+        CheckResult("layers", True, "; ".join([f"{len(network.layers)}: {depths}", *left_out])),
         _differs(row, Path(weights), others or {}),
     ]
     return results + _behaviour(network)

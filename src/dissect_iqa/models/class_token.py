@@ -5,12 +5,25 @@ from typing import Any
 import torch
 from torch import nn
 
+from dissect_iqa.models.layout import POSITION_AXES
+from dissect_iqa.models.network import Layout
+
 
 class _FirstToken(nn.Module):
-    """Give out the first token (N, C) of a sequence (N, L, C)."""
+    """Give out the first token (N, C) of a sequence.
+
+    Parameters
+    ----------
+    axis : int
+        That of the tokens.
+    """
+
+    def __init__(self, axis: int):
+        super().__init__()
+        self.axis = axis
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return tokens[:, 0]
+        return tokens.select(self.axis, 0)
 
 
 class _Feed:
@@ -24,7 +37,9 @@ class _Feed:
         self.tap(output if self.key is None else output[self.key])
 
 
-def tap_class_token(module: nn.Module, path: str, key: int | str | None) -> str:
+def tap_class_token(
+    module: nn.Module, path: str, key: int | str | None, layout: Layout = "NLC"
+) -> str:
     """Add a module that gives out the class token of another module's output.
 
     Parameters
@@ -32,9 +47,11 @@ def tap_class_token(module: nn.Module, path: str, key: int | str | None) -> str:
     module : nn.Module
         The network; gets a parameter-free child ``class_tokens``.
     path : str
-        The module whose output (N, L, C) starts with the class token.
+        The module whose output starts with the class token.
     key : int, str or None
         Which part of that output.
+    layout : {"NLC", "LNC"}
+        Of that output.
 
     Returns
     -------
@@ -47,6 +64,6 @@ def tap_class_token(module: nn.Module, path: str, key: int | str | None) -> str:
         taps = nn.ModuleDict()
         module.class_tokens = taps
     if name not in taps:
-        taps[name] = _FirstToken()
+        taps[name] = _FirstToken(POSITION_AXES[layout][0])
         module.get_submodule(path).register_forward_hook(_Feed(taps[name], key))
     return f"class_tokens.{name}"

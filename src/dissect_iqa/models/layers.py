@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+from dataclasses import dataclass
 from fnmatch import translate
 
 import pandas as pd
@@ -11,20 +12,45 @@ from torch import nn
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.class_token import tap_class_token
 from dissect_iqa.models.inputs import input_policy
-from dissect_iqa.models.layout import layout_of, prefix_tokens, skipped_tokens
+from dissect_iqa.models.layout import BATCH_AXIS, POSITION_AXES
 from dissect_iqa.models.network import InputPolicy, Layer
-from dissect_iqa.models.presets import PRESETS, usable
+from dissect_iqa.models.outputs import Reading, has_class_token, read_output
+from dissect_iqa.models.presets import PRESETS, LeftOut, why_unreadable
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.models.trace import BATCH, Trace, trace
+from dissect_iqa.models.trace import Trace, trace
 from dissect_iqa.validation import suggest
 
 TOKENS = ("patches", "all", "class")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The layers that a cell asks for.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        Ordered by depth.
+    left_out : tuple of str
+        What a preset found and doesn't read, each with the reason.
+    """
+
+    layers: tuple[Layer, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def resolve_layers(
     module: nn.Module, row: ModelRow, policy: InputPolicy | None = None
 ) -> tuple[Layer, ...]:
     """Name the layers that a row's `layers` cell asks for, ordered by depth.
+
+    See `choose_layers`, which tells what is left out, too.
+    """
+    return choose_layers(module, row, policy).layers
+
+
+def choose_layers(module: nn.Module, row: ModelRow, policy: InputPolicy | None = None) -> Choice:
+    """Name the layers that a row's `layers` cell asks for, and what a preset leaves out.
 
     Parameters
     ----------
@@ -42,28 +68,66 @@ def resolve_layers(
     ------
     UserError
         If a path does not exist, never runs, runs several times, mixes pictures, is overwritten
-        by a later module, or has several outputs of which none is chosen.
+        by a later module, or has several outputs of which none is chosen; or if a preset
+        can't read something that the network's output depends on.
     """
     policy = policy or input_policy(row, module)
     cell, tokens = _split(row)
-    seen = trace(module, policy, name=row.id)
+    seen = _trace(module, row, policy)
+    left_out: list[LeftOut] = []
     if cell in PRESETS:
-        chosen: list[tuple[str, str | None]] = [(p, None) for p in PRESETS[cell](module, seen)]
-        if len(chosen) < 2:
+        points = PRESETS[cell](module, seen, tokens)
+        left_out = points.left_out
+        _check_needed(row, cell, points.read, left_out)
+        if len(points.read) < 2:
             raise UserError(
                 f"{row.id}: preset {cell!r} finds no layers in {type(module).__name__}; write "
                 "module paths into the column 'layers'"
             )
+        readings = list(points.read.items())
     else:
-        chosen = _explicit(row, module, seen, cell)
+        readings = [
+            (path, _reading(row, seen, path, key, tokens))
+            for path, key in _explicit(row, module, seen, cell)
+        ]
+    count = len(readings)
     layers = [
-        _layer(row, seen, path, key, (i + 1) / len(chosen), module, tokens)
-        for i, (path, key) in enumerate(chosen)
+        _layer(row, seen, path, reading, (number + 1) / count, module, tokens)
+        for number, (path, reading) in enumerate(readings)
     ]
-    return tuple(layers)
+    reasons: dict[str, list[str]] = {}
+    for item in left_out:
+        reasons.setdefault(item.reason, []).append(item.name)
+    told = (f"{_short_cell(names)}: {reason}" for reason, names in reasons.items())
+    return Choice(tuple(layers), tuple(told))
 
 
-def layers_table(row: ModelRow, size: tuple[int, int] = (384, 512)) -> pd.DataFrame:
+def _check_needed(
+    row: ModelRow, cell: str, read: dict[str, Reading], left_out: list[LeftOut]
+) -> None:
+    """Refuse a preset that would leave a hole in the way from the picture to the output."""
+    needed = [item for item in left_out if item.needed]
+    if not needed:
+        return
+    shown = "; ".join(f"{item.name!r}: {item.reason}" for item in needed[:3])
+    if len(needed) > 3:
+        shown += f"; and {len(needed) - 3} more"
+    rest = _short_cell(list(read))
+    raise UserError(
+        f"{row.id}: preset {cell!r} can't read what the network's output depends on ({shown}); "
+        "choose layers by module paths in the column 'layers', with #key for a part of an output"
+        + (f"; what {cell!r} can read is {rest}" if rest else "")
+    )
+
+
+def _short_cell(paths: list[str]) -> str:
+    """Write paths as a cell, with wildcards for numbers."""
+    return ";".join(dict.fromkeys(re.sub(r"(?<=\.)\d+(?=\.|$)", "*", path) for path in paths))
+
+
+def layers_table(
+    row: ModelRow, size: tuple[int, int] = (384, 512)
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """List a model's layers with what they give out for a picture of a given size.
 
     Parameters
@@ -77,31 +141,49 @@ def layers_table(row: ModelRow, size: tuple[int, int] = (384, 512)) -> pd.DataFr
     -------
     DataFrame
         Columns layer, depth (0..1), shape (of one picture's output), layout, channels,
-        positions, and skipped (leading tokens that are no positions).
+        positions, and skipped (tokens that are no positions).
+    tuple of str
+        What a preset found and doesn't read, each with the reason.
     """
     from dissect_iqa.models.build import skeleton
 
     module = skeleton(row)
     policy = input_policy(row, module)
-    layers = resolve_layers(module, row, policy)
-    seen = trace(module, policy, size, row.id)
+    choice = choose_layers(module, row, policy)
+    seen = _trace(module, row, policy, size)
     rows = []
-    for layer in layers:
+    for layer in choice.layers:
         found = next(out for out in seen.outputs[layer.name] if out.key == layer.output)
-        shape = found.shape[1:]
-        channels = shape[0] if layer.layout == "NCHW" else shape[-1]
+        axes = POSITION_AXES[layer.layout]
+        shape = [side for axis, side in enumerate(found.shape) if axis != BATCH_AXIS[layer.layout]]
+        skipped = layer.skip_tokens + layer.skip_last
+        positions = math.prod(found.shape[axis] for axis in axes)
         rows.append(
             {
                 "layer": layer.name + ("" if layer.output is None else f"#{layer.output}"),
                 "depth": round(layer.depth, 4),
                 "shape": " x ".join(map(str, shape)),
                 "layout": layer.layout,
-                "channels": channels,
-                "positions": math.prod(shape) // channels - layer.skip_tokens,
-                "skipped": layer.skip_tokens,
+                "channels": math.prod(shape) // positions,
+                "positions": positions - skipped,
+                "skipped": skipped,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), choice.left_out
+
+
+def _trace(
+    module: nn.Module, row: ModelRow, policy: InputPolicy, size: tuple[int, int] | None = None
+) -> Trace:
+    """Trace a network; one without values that can't run so is built with values for it."""
+    from dissect_iqa.models.build import build
+
+    try:
+        return trace(module, policy, size, row.id)
+    except UserError:
+        if not any(value.is_meta for value in module.parameters()):
+            raise
+        return trace(build(row), policy, size, row.id)
 
 
 def _split(row: ModelRow) -> tuple[str, str]:
@@ -148,66 +230,54 @@ def _expand(pattern: str, known: list[str]) -> list[str]:
     return [path for path in known if form.fullmatch(path)]
 
 
+def _reading(row: ModelRow, seen: Trace, path: str, key: str | None, tokens: str) -> Reading:
+    """Tell how a module that a cell names is read.
+
+    Raises
+    ------
+    UserError
+        Why it can't be, and what to do.
+    """
+    outputs = seen.outputs[path]
+    keys = [str(output.key) for output in outputs]
+    why = why_unreadable(seen, path)
+    if seen.fires[path] > 1:
+        why += f"; name the block that holds it: {path.rpartition('.')[0] or '(none)'}"
+    elif key is not None and key not in keys:
+        why = f"it has no output {key!r}{suggest(key, keys)}; it has: {', '.join(keys)}"
+    if why:
+        raise UserError(f"{row.id}: column 'layers': {path!r} can't be a layer: {why}")
+    found = [
+        read_output(seen, path, output, tokens)
+        for output in outputs
+        if key is None or str(output.key) == key
+    ]
+    readings = [reading for reading in found if isinstance(reading, Reading)]
+    if len(readings) == 1:
+        return readings[0]
+    if not readings:
+        raise UserError(f"{row.id}: column 'layers': {path!r} can't be a layer: {found[0]}")
+    raise UserError(
+        f"{row.id}: column 'layers': {path!r} has several outputs; write one of: "
+        + ", ".join(f"{path}#{reading.output.key}" for reading in readings)
+    )
+
+
 def _layer(
     row: ModelRow,
     seen: Trace,
     path: str,
-    key: str | None,
+    reading: Reading,
     depth: float,
     module: nn.Module,
     tokens: str,
 ) -> Layer:
-    outputs = usable(seen, path)
-    if key is not None:
-        outputs = [output for output in outputs if str(output.key) == key]
-    preset = row.layers.partition("@")[0].strip() in (*PRESETS, "")
-    if not outputs or (len(outputs) > 1 and not preset):
-        raise UserError(f"{row.id}: column 'layers': {_why_not(seen, path, key)}")
-    output = outputs[0]
-    layout = layout_of(output.shape, seen.size)
-    if layout is None:
+    key = reading.output.key
+    if tokens != "class":
+        return Layer(path, depth, reading.layout, reading.extra.before, key, reading.extra.after)
+    if not has_class_token(seen, reading):
         raise UserError(
-            f"{row.id}: layer {path!r}: can't tell the channels of an output of shape "
-            f"{output.shape[1:]} for a picture of {seen.size}; choose another layer"
+            f"{row.id}: layer {path!r} has no class token; tokens=class needs a transformer "
+            "with one, and layers after it was added, e.g. blocks.*"
         )
-    if tokens == "class":
-        if layout != "NLC" or not prefix_tokens(module):
-            raise UserError(
-                f"{row.id}: layer {path!r} has no class token; tokens=class needs a transformer "
-                "with one, and layers after it was added, e.g. blocks.*"
-            )
-        return Layer(tap_class_token(module, path, output.key), depth, "NC")
-    skip = 0
-    if layout == "NLC" and tokens == "patches":
-        skip = skipped_tokens(output.shape[1], prefix_tokens(module), seen.size)
-    return Layer(path, depth, layout, skip, output.key)
-
-
-def _why_not(seen: Trace, path: str, key: str | None) -> str:
-    """Explain in one sentence why a module can't be a layer, and what to do."""
-    if seen.fires[path] > 1:
-        return (
-            f"{path!r} runs {seen.fires[path]} times for one picture, so that its output is "
-            f"ambiguous; name the block that holds it: {path.rpartition('.')[0] or '(none)'}"
-        )
-    outputs = seen.outputs[path]
-    keys = [str(output.key) for output in outputs]
-    if key is not None and key not in keys:
-        return f"{path!r} has no output {key!r}{suggest(key, keys)}; it has: {', '.join(keys)}"
-    if not outputs:
-        return f"{path!r} gives out no tensor"
-    if any(output.overwritten for output in outputs):
-        after = list(seen.fires)[list(seen.fires).index(path) + 1 :]
-        close = next((p for p in after if usable(seen, p)), "a later module")
-        return (
-            f"the output of {path!r} is overwritten in place by what follows; "
-            f"name a module after it, e.g. {close!r}"
-        )
-    if len(outputs) > 1:
-        return f"{path!r} has several outputs; write one of: " + ", ".join(
-            f"{path}#{key}" for key in keys
-        )
-    return (
-        f"{path!r} gives out a tensor of shape {outputs[0].shape} for {BATCH} pictures; a layer "
-        "keeps pictures apart and has 1 to 3 further axes"
-    )
+    return Layer(tap_class_token(module, path, key, reading.layout), depth, "NC")

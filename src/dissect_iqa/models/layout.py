@@ -1,16 +1,59 @@
-"""Where the channels and the positions of a layer's output are."""
-
-import re
-
-from torch import nn
+"""Where the pictures, the channels and the positions of a layer's output are."""
 
 from dissect_iqa.models.network import Layout
 
-_TOKEN = re.compile(r"(class|cls|dist)_token(_?\d+)?")
+#: Which axis is what, by number of axes: N pictures, P positions, C channels.
+_AXES: dict[str, Layout] = {
+    "NC": "NC",
+    "NPC": "NLC",
+    "NCP": "NCL",
+    "PNC": "LNC",
+    "NCPP": "NCHW",
+    "NPPC": "NHWC",
+}
+
+#: The axes of the positions of each layout.
+POSITION_AXES: dict[Layout, tuple[int, ...]] = {
+    "NCHW": (2, 3),
+    "NHWC": (1, 2),
+    "NLC": (1,),
+    "NCL": (2,),
+    "LNC": (0,),
+    "NC": (),
+}
+
+#: The axis of the pictures of each layout.
+BATCH_AXIS: dict[Layout, int] = {layout: int(layout == "LNC") for layout in POSITION_AXES}
+
+
+def followed_layout(
+    first: tuple[int, ...], second: tuple[int, ...], counts: tuple[int, int]
+) -> Layout | None:
+    """Tell the layout of an output from its shapes for two pictures' sizes.
+
+    Parameters
+    ----------
+    first, second : tuple of int
+        Shapes for two batches of pictures of different sizes.
+    counts : (int, int)
+        How many pictures were in each batch.
+
+    Returns
+    -------
+    {"NCHW", "NHWC", "NLC", "NCL", "LNC", "NC"} or None
+        The axis that follows the number of pictures is N, those that follow their size are
+        positions, what stays is the channels. None if that fits no layout.
+    """
+    batch = next((i for i, pair in enumerate(zip(first, second, strict=True)) if pair == counts), 9)
+    roles = "".join(
+        "N" if axis == batch else "C" if a == b else "P"
+        for axis, (a, b) in enumerate(zip(first, second, strict=True))
+    )
+    return _AXES.get(roles)
 
 
 def layout_of(shape: tuple[int, ...], size: tuple[int, int]) -> Layout | None:
-    """Tell the layout of an output from its shape and the size of the picture.
+    """Tell the layout of an output from one shape and the size of the picture.
 
     Parameters
     ----------
@@ -29,44 +72,23 @@ def layout_of(shape: tuple[int, ...], size: tuple[int, int]) -> Layout | None:
         return "NC"
     if len(shape) == 3:
         return "NLC"
-    first = _is_map(shape[2], shape[3], size)
-    last = _is_map(shape[1], shape[2], size)
+    first = is_map(shape[2], shape[3], size)
+    last = is_map(shape[1], shape[2], size)
     if first and last:
         # Both fit: the exact stride decides, and three equal axes are taken as channels first.
         return "NHWC" if _error(shape[1], shape[2], size) < _error(*shape[2:], size) else "NCHW"
     return "NCHW" if first else "NHWC" if last else None
 
 
-def prefix_tokens(module: nn.Module) -> int:
-    """Return how many class, distillation and register tokens a transformer puts in front."""
-    known = getattr(module, "num_prefix_tokens", None)
-    if isinstance(known, int):
-        return known
-    tokens = {name: value for name, value in module.named_parameters() if _TOKEN.fullmatch(name)}
-    # one class token per scale or branch is still one in front of each sequence
-    kinds = {name.split("_")[0]: value.shape[-2] for name, value in tokens.items()}
-    return sum(kinds.values())
-
-
-def skipped_tokens(length: int, prefix: int, size: tuple[int, int]) -> int:
-    """Return how many leading tokens of a sequence are no positions of the picture.
-
-    A sequence whose length is itself a grid in the picture's proportion (a patch embedding)
-    has none in front.
-    """
-    if prefix == 0 or _is_grid(length, size) or not _is_grid(length - prefix, size):
-        return 0
-    return prefix
-
-
-def _is_grid(length: int, size: tuple[int, int]) -> bool:
+def is_grid(length: int, size: tuple[int, int]) -> bool:
+    """Tell whether so many positions can be a grid in the proportion of the picture."""
     return any(
-        length % height == 0 and _is_map(height, length // height, size)
+        length % height == 0 and is_map(height, length // height, size)
         for height in range(1, length + 1)
     )
 
 
-def _is_map(height: int, width: int, size: tuple[int, int]) -> bool:
+def is_map(height: int, width: int, size: tuple[int, int]) -> bool:
     """Tell whether height x width is the picture at some stride, up to rounding and padding."""
     stride = max(size[0] / height, size[1] / width)
     # unpadded convolutions take a few pixels off both axes

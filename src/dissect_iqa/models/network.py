@@ -7,7 +7,7 @@ from torch import nn
 
 from dissect_iqa.errors import UserError
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NCL", "LNC", "NC"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Layer:
         Path of the module whose output is read, as in ``module.get_submodule(name)``.
     depth : float
         Relative depth in (0, 1]: position among the network's depth points over their number.
-    layout : {"NCHW", "NHWC", "NLC", "NC"}
-        Where the channels are. Everything that is neither batch nor channel is a position.
+    layout : {"NCHW", "NHWC", "NLC", "NCL", "LNC", "NC"}
+        Where the pictures (N) and the channels (C) are. Everything else is a position.
     skip_tokens : int
-        Leading tokens (class, registers) that are no positions of the picture; NLC only.
+        Leading tokens (class, registers) that are no positions of the picture; sequences only.
     output : int, str or None
         Which part of a tuple, list or dict output is meant; None for a plain tensor.
+    skip_last : int
+        Tokens at the end that are no positions of the picture; sequences only.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Layer:
     layout: Layout = "NCHW"
     skip_tokens: int = 0
     output: int | str | None = None
+    skip_last: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ class Network:
         Part of the spec: it changes numbers.
     weights_sha256 : str
         Of all tensors: names, dtypes, shapes and bytes; see `weights_file.tensors_sha256`.
+    left_out : tuple of str
+        What the preset of layers found and doesn't read, each with the reason.
     """
 
     id: str
@@ -111,3 +116,4 @@ class Network:
     layers: tuple[Layer, ...]
     input: InputPolicy
     weights_sha256: str
+    left_out: tuple[str, ...] = ()
