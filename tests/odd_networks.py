@@ -337,3 +337,16 @@ class Square(nn.Module):
 
     def forward(self, x):
         return self.act(self.patches(x).flatten(2) + self.places)
+
+
+class Pooled(nn.Module):
+    """Goes on after pooling, under names that don't tell that it does."""
+
+    def __init__(self, side=1):
+        super().__init__()
+        self.first, self.second = conv(3), conv()
+        self.squeeze = nn.AdaptiveAvgPool2d(side)
+        self.mix, self.active = nn.Conv2d(8, 16, 1), nn.Hardswish()
+
+    def forward(self, x):
+        return self.active(self.mix(self.squeeze(self.second(self.first(x)))))

@@ -137,6 +137,17 @@ def test_sequences_are_read_by_position(layout, shape):
     assert grid == (6, 1)
 
 
+def test_what_is_pooled_has_one_position_or_a_map_of_its_own():
+    choice = choose(odd.Pooled())
+    assert [layer.name for layer in choice.layers] == ["first", "second"]
+    assert choice.left_out == (
+        "squeeze;active: it has one position only, which nothing is compared over",
+    )
+    found = read(odd.Pooled(7))
+    assert list(found) == ["first", "second", "squeeze", "active"]
+    assert set(found.values()) == {("NCHW", 0, 0)}
+
+
 # --- what is left out -----------------------------------------------------------------------
 
 

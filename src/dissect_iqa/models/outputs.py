@@ -62,7 +62,7 @@ def read_output(seen: Trace, path: str, output: Output, tokens: str) -> Reading 
         )
     axes = POSITION_AXES[layout]
     positions = math.prod(output.shape[axis] for axis in axes)
-    if len(axes) != 1 or tokens == "all":
+    if len(axes) != 1 or positions == 1 or tokens == "all":
         return Reading(output, layout, Extra(0, 0), positions)
     second = output.again[axes[0]] if output.again else None
     extra = extra_tokens(seen, (positions, second), output.joins)
@@ -84,6 +84,10 @@ def has_class_token(seen: Trace, reading: Reading) -> bool:
 
 def _layout(seen: Trace, output: Output, tokens: str) -> Layout | None:
     shape, again = output.shape, output.again
+    if again is None or shape[1:] == again[1:]:
+        pooled = _pooled(shape)
+        if pooled is not None:
+            return pooled
     if again is not None and seen.again is not None and seen.follows_size:
         found = followed_layout(shape, again, COUNTS)
         fixed = shape[1:] == again[1:] and shape[0] == BATCH
@@ -107,6 +111,15 @@ def _layout(seen: Trace, output: Output, tokens: str) -> Layout | None:
         windows = shape[1] * shape[2] in seen.map_sizes
         return "NHWC" if windows and shape[2] * shape[3] not in seen.map_sizes else None
     return found
+
+
+def _pooled(shape: tuple[int, ...]) -> Layout | None:
+    """Tell the layout of what has one position, or the same square map for every picture."""
+    if len(shape) == 3 and shape[1] == 1:
+        return "NLC"
+    if len(shape) == 4 and shape[2] == shape[3] != shape[1]:
+        return "NCHW"
+    return "NHWC" if len(shape) == 4 and shape[1] == shape[2] != shape[3] else None
 
 
 def _of_three(seen: Trace, output: Output) -> Layout | None:
