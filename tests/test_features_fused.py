@@ -367,6 +367,29 @@ def test_a_fast_way_that_fails_later_is_left(tmp_path, monkeypatch, caplog, how)
             np.testing.assert_allclose(a[name], value, rtol=1e-3, atol=1e-4 * np.abs(value).mean())
 
 
+def test_a_run_that_goes_on_tells_what_was_left_before(tmp_path, monkeypatch):
+    dataset = make_dataset(tmp_path / "data", 1, 2)
+    options = {"device": "cpu", "progress": False}
+    original, run, engine_runs = Step.compute, Engine.run, []
+
+    def end(self, progress):
+        engine_runs.append(1)
+        run(self, progress)
+        raise KeyboardInterrupt
+
+    def step(self):
+        if engine_runs:
+            raise RuntimeError("only now")
+        return original(self)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Step, "compute", step)
+        patch.setattr(Engine, "run", end)
+        extract_features(resnet(), dataset, tmp_path / "f.h5", SPEC, **options)
+    extract_features(resnet(), dataset, tmp_path / "f.h5", SPEC, **options)
+    assert "the fused network failed: RuntimeError: only now" in statistics(tmp_path / "f.h5")[0]
+
+
 class Picky(nn.Module):
     """Refuses pictures that are higher than wide, by an exception of its own."""
 

@@ -63,13 +63,17 @@ class Engine:
         self._pending: _Pending | None = None
         self._has_image = np.zeros(len(images), bool)
         self._has_pair = np.zeros(len(plan.reference), bool)
+        self._noted: list[str] = []
         self.batch_size = batch_size
         for record in journal.records:
             for name, flags in (("images", self._has_image), ("pairs", self._has_pair)):
                 if record.has(name):
                     flags[record.read(journal.descriptor, name)] = True
+            self._noted += record.facts.get("left", [])
             # A size that worked before is not tried anew; a smaller one asked for now is kept.
             self.batch_size = min(self.batch_size, record.facts.get("batch_size", batch_size))
+
+        runner.left += [cause for cause in self._noted if cause not in runner.left]
 
     def run(self, progress: bool = True) -> None:
         """Do everything that is left.
@@ -200,6 +204,10 @@ class Engine:
         for name, array in rows.items():
             self._check_finite(name, array, images)
         arrays = {"images": images.astype(np.int64), "grids": np.array(grids, np.int64), **rows}
+        left = [cause for cause in self._runner.left if cause not in self._noted]
+        if left:  # a run that goes on after this one is to tell it, too
+            self._journal.append("left", {}, left=left)
+            self._noted += left
         if pairs is not None:
             arrays["pairs"] = pairs.astype(np.int64)
         self._journal.append(kind, arrays)

@@ -91,7 +91,8 @@ def extract_features(
     progress : bool
         Show a bar if there is a terminal.
     plain : bool
-        Run the network as it is and compute statistics by PyTorch, without anything faster.
+        Run the network as it is and compute statistics by PyTorch, without anything faster;
+        nothing is taken from `store`, whose files may have been made the fast way.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def extract_features(
         facts = _facts(network, images, plan, spec)
         if keep and still_valid(target, facts):
             return
-        if store is not None and take(store, facts, target):
+        if store is not None and not plain and take(store, facts, target):
             return
         with Runner(network, place, precision, raw, plain) as runner, Loader(dataset) as loader:
             samples = list(loader.stream(_samples(seen)))
