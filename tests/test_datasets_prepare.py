@@ -293,7 +293,7 @@ def test_what_is_no_archive_is_not_kept_for_one(page, server: FileServer, source
     url = server.add("/mdid.zip", page)
     sources(RemoteFile((url,), "mdid.zip"))
     with pytest.raises(
-        UserError, match=r"mdid\.zip: damaged or cut short .*; deleted: .*mdid\.zip"
+        UserError, match=r"mdid\.zip: .*damaged or cut short .*; deleted: .*mdid\.zip"
     ):
         prepare(tmp_path)
     assert not list((tmp_path / "resources" / "downloads").rglob("*.zip"))

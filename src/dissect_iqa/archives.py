@@ -133,7 +133,7 @@ def reading(archive: Path) -> Iterator[None]:
         If it isn't a regular file, can't be opened, or what comes out can't be written.
     """
     if not archive.is_file():
-        raise UserError(f"{archive}: there is no such file, or it is no regular one")
+        raise UserError(f"{archive}: can't be unpacked (no such file, or it is no regular one)")
     try:
         with archive.open("rb"):
             pass
@@ -191,7 +191,8 @@ def open_tar(archive: Path) -> Iterator[tuple[tarfile.TarFile, BinaryIO]]:
 
 def _damaged(archive: Path, error: BaseException) -> DamagedFile:
     return DamagedFile(
-        f"{archive}: damaged or cut short ({error or type(error).__name__}); fetch it again"
+        f"{archive}: can't be unpacked, damaged or cut short ({error or type(error).__name__}); "
+        "fetch it again"
     )
 
 
