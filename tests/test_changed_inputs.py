@@ -13,7 +13,7 @@ from features_data import make_dataset
 from PIL import Image
 
 from dissect_iqa.config_files import config_values
-from dissect_iqa.datasets.changed import DAMAGE, SUMS, changed_files, note_damage, still_damaged
+from dissect_iqa.datasets.changed import DAMAGE, changed_files, note_damage, still_damaged, sums_of
 from dissect_iqa.doctor.inputs import data_sets
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.pictures import Loader
@@ -61,7 +61,7 @@ def test_changed_pictures_are_named_and_make_all_that_they_are_in_stale(here):
     (here / "pictures/b_1.png").unlink()
     study = look()
     (notice,) = study.own.notices()
-    assert "data set own: 2 picture(s) changed" in notice and "a_3.png, b_1.png" in notice
+    assert "data set own: 2 file(s) changed" in notice and "a_3.png, b_1.png" in notice
     for stage in ("extract_features", "measure_distances"):
         assert study.spec(stage, "own", "tiny_resnet") != before.spec(stage, "own", "tiny_resnet")
     assert study.spec("score_baselines", "own", "psnr") != before.spec(
@@ -170,7 +170,7 @@ def test_preparing_leaves_the_sums_that_planning_needs(here):
     for path in here.glob("pictures/*.png"):
         old(path)
     assert changed_files(OWN)[0] == []
-    assert (OWN / SUMS).is_file()
+    assert sums_of(OWN).is_file()
 
 
 # --- weights and code ---------------------------------------------------------------------

@@ -20,6 +20,7 @@ from dissect_iqa.datasets import (
     verify_dataset,
 )
 from dissect_iqa.datasets.base import Counts, RemoteFile, Source
+from dissect_iqa.datasets.changed import changed_files, note_damage
 from dissect_iqa.errors import UserError
 
 SPEC = '{"stage":"fetch_dataset"}'
@@ -74,7 +75,7 @@ def test_whole_way_from_the_server(server: FileServer, sources, tmp_path):
     }
     assert provenance["spec"] == SPEC and provenance["pairs"] == 160
     assert sorted(path.name for path in dataset.folder.iterdir()) == [
-        ".lock", ".sums.json", "images.parquet", "pairs.parquet", "pictures", "provenance.json",
+        ".lock", "images.parquet", "pairs.parquet", "pictures", "provenance.json",
     ]  # fmt: skip
 
 
@@ -317,3 +318,31 @@ def test_a_record_of_a_copy_that_is_none(record, server, sources, tmp_path):
     folder = prepare(tmp_path).folder
     (folder / "pictures" / ".source.json").write_text(record)
     assert prepare(tmp_path).pairs["score"].tolist() == SCORES
+
+
+def test_a_changed_table_of_scores_of_a_folder_in_place_is_noticed(sources, tmp_path):
+    for name, data in TREE.items():
+        path = tmp_path / "here" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    dataset = prepare(tmp_path, folder=tmp_path / "here")
+    assert changed_files(dataset.folder)[0] == []
+    (table,) = (tmp_path / "here").rglob("mos.txt")
+    table.write_text(table.read_text() + "\n")
+    assert changed_files(dataset.folder)[0] == [table.relative_to(tmp_path / "here").as_posix()]
+
+
+def test_a_damaged_copy_is_unpacked_again(sources, tmp_path, caplog):
+    (tmp_path / "a.zip").write_bytes(ARCHIVE)
+    dataset = prepare(tmp_path, archive=[tmp_path / "a.zip"])
+    before = dataset.images
+    file = before["file"].iloc[0]
+    whole = dataset.path(file).read_bytes()
+    dataset.path(file).write_bytes(dataset.path(before["file"].iloc[1]).read_bytes())
+    changed = changed_files(dataset.folder)[0]
+    assert changed == [file]
+    note_damage(dataset.folder, changed)
+    again = prepare(tmp_path, archive=[tmp_path / "a.zip"])
+    assert again.path(file).read_bytes() == whole and again.images.equals(before)
+    assert f"damaged pictures: {file}" in caplog.text
+    assert changed_files(dataset.folder)[0] == []

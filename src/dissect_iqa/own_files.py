@@ -73,7 +73,7 @@ class OwnFiles:
     def notices(self) -> list[str]:
         """Return a sentence for each thing that has changed since results were made from it."""
         pictures = [
-            f"data set {name}: {len(files)} picture(s) changed since it was prepared "
+            f"data set {name}: {len(files)} file(s) changed since it was prepared "
             f"({names_of(files)}); it is prepared anew"
             for name, files in self.pictures.items()
         ]

@@ -168,12 +168,18 @@ class Index:
         The folder.
     files : iterable of str
         Paths relative to it, with forward slashes.
+
+    Attributes
+    ----------
+    tables : set of str
+        The files with scores that were asked for so far, see `table`.
     """
 
     def __init__(self, root: Path, files: Iterable[str]):
         self.root = root
         self._paths: dict[str, list[str]] = defaultdict(list)
         self._names: dict[str, list[str]] = defaultdict(list)
+        self.tables: set[str] = set()
         for file in files:
             path = folded(file)
             self._paths[path].append(file)
@@ -237,6 +243,11 @@ class Index:
         """
         return self.find(name) or name
 
+    def table(self, file: str) -> Path:
+        """Return the path of a file with scores, and remember that it was read."""
+        self.tables.add(file)
+        return self.root / file
+
     def require(self, *names: str) -> Path:
         """Return the path of the first of `names` that is there.
 
@@ -248,7 +259,7 @@ class Index:
         for name in names:
             found = self.find(name)
             if found:
-                return self.root / found
+                return self.table(found)
         wanted = " or ".join(repr(name) for name in names)
         raise UserError(
             f"{self.root}: no file {wanted} in it or below it. Is it the right folder or archive?"

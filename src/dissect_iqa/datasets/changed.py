@@ -1,4 +1,4 @@
-"""What of a prepared data set's pictures has changed: asked whenever a run is planned."""
+"""What of a prepared data set's files has changed: asked whenever a run is planned."""
 
 import json
 import logging
@@ -10,15 +10,18 @@ from dissect_iqa.sums import sums
 
 log = logging.getLogger(__name__)
 
-#: In a data set's folder: the sums of its pictures, see `dissect_iqa.sums`.
-SUMS = ".sums.json"
 #: In a data set's folder: which pictures of a copy of the project's own were found damaged. An
 #: input of fetch_dataset where it exists, so that Snakemake makes the copy anew when it is newer.
 DAMAGE = "damaged_pictures.json"
 
 
+def sums_of(folder: Path) -> Path:
+    """Return where the sums of a data set's files are kept, see `dissect_iqa.sums`."""
+    return folder.with_name(f".{folder.name}.sums.json")
+
+
 def changed_files(folder: Path) -> tuple[list[str], dict[str, str | None]]:
-    """Compare a prepared data set's pictures with the sums in its table.
+    """Compare a prepared data set's pictures and files of scores with the sums in its table.
 
     Parameters
     ----------
@@ -28,30 +31,29 @@ def changed_files(folder: Path) -> tuple[list[str], dict[str, str | None]]:
     Returns
     -------
     changed : list of str
-        Pictures that are missing or have other bytes. Empty where the data set isn't prepared,
-        and where none of its pictures is here, as after ``dissect-iqa unbundle``.
+        Files that are missing or have other bytes. Empty where the data set isn't prepared,
+        and where none of its files is here, as after ``dissect-iqa unbundle``.
     now : dict of str to (str or None)
-        The sha256 of every picture, None for a missing one.
+        The sha256 of every file, None for a missing one.
     """
     table = folder / "images.parquet"
     if not table.is_file():
         return [], {}
     try:
-        images = read_table(table)
         root = folder / table_provenance(table)["root"]
+        recorded = _recorded(table)
     except (UserError, KeyError):
         return [], {}  # whoever reads the table tells
-    now = sums({file: root / file for file in images["file"]}, folder / SUMS)
+    now = sums({file: root / file for file in recorded}, sums_of(folder))
     if not any(now.values()):
         return [], now
-    recorded = zip(images["file"], images["sha256"], strict=True)
-    return [file for file, value in recorded if value != now[file]], now
+    return [file for file, value in recorded.items() if value != now[file]], now
 
 
 def note_damage(folder: Path, files: list[str]) -> None:
     """Write `DAMAGE`: the sums that damaged pictures had when the data set was prepared."""
-    images = read_table(folder / "images.parquet").set_index("file")["sha256"]
-    write_json({file: images[file] for file in files}, folder / DAMAGE)
+    recorded = _recorded(folder / "images.parquet")
+    write_json({file: recorded[file] for file in files}, folder / DAMAGE)
 
 
 def still_damaged(folder: Path) -> list[str]:
@@ -61,6 +63,13 @@ def still_damaged(folder: Path) -> list[str]:
     except (OSError, ValueError):
         return []
     return [file for file, value in noted.items() if _sum(folder / file) != value]
+
+
+def _recorded(table: Path) -> dict[str, str]:
+    """Return the sums of a data set's pictures, and of the files that its scores are from."""
+    images = read_table(table)
+    sums_of_pictures = dict(zip(images["file"], images["sha256"], strict=True))
+    return {**sums_of_pictures, **table_provenance(table).get("tables", {})}
 
 
 def _sum(path: Path) -> str | None:

@@ -8,11 +8,17 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.datasets.base import Counts, Index, index_folder
-from dissect_iqa.datasets.changed import SUMS
+from dissect_iqa.datasets.changed import sums_of
 from dissect_iqa.datasets.file_names import spelled
 from dissect_iqa.datasets.pictures import inspect_pairs
 from dissect_iqa.errors import Problems, UserError
-from dissect_iqa.provenance import fingerprint, software_versions, write_json, write_table
+from dissect_iqa.provenance import (
+    fingerprint,
+    sha256_file,
+    software_versions,
+    write_json,
+    write_table,
+)
 from dissect_iqa.sums import remember, stamps
 
 log = logging.getLogger(__name__)
@@ -30,6 +36,7 @@ def finish(
     *,
     index: Index | None = None,
     aside: Iterable[str] = (),
+    tables: Iterable[str] = (),
     counts: Counts | None = None,
     drop_identical: bool = False,
     choose: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
@@ -53,6 +60,8 @@ def finish(
         The files below the root; default: everything there.
     aside : iterable of str
         Pictures that may be there without a row.
+    tables : iterable of str
+        Files with scores below the root; their sums are kept as those of pictures are.
     counts : Counts, optional
         References and pairs that must come out before identical pairs are dropped.
     drop_identical : bool
@@ -102,10 +111,11 @@ def finish(
         **facts,
         "identical_pairs": len(found.identical),
         "left_out": left_out,
+        "tables": {file: sha256_file(root / file) for file in sorted(tables)},
     }
     _write(folder, pairs, found.pictures, facts, spec)
     # so that planning the next run need not hash them again
-    remember({file: sha256 for file, sha256, *_ in found.pictures}, seen, folder / SUMS)
+    remember({file: sha256 for file, sha256, *_ in found.pictures}, seen, sums_of(folder))
 
 
 def check_pictures(frame: pd.DataFrame, index: Index, aside: Iterable[str] = ()) -> None:
@@ -276,7 +286,8 @@ def _write(
     facts["references"] = int(pairs["reference"].nunique())
     facts["pairs"] = len(pairs)
     facts["images"] = len(images)
-    write_table(images, folder / "images.parquet", spec, root=facts["root"])
+    kept = {name: facts[name] for name in ("root", "tables")}
+    write_table(images, folder / "images.parquet", spec, **kept)
     write_table(pairs[first + rest], folder / "pairs.parquet", spec, **facts)
     write_json(
         {

@@ -103,7 +103,7 @@ def _scores(index: Index, realigned: bool) -> tuple[np.ndarray, np.ndarray, np.n
 
 def _the(index: Index, name: str) -> Path:
     """Return a score file; several copies are one if they hold the same bytes."""
-    found = [index.root / file for file in index.matches(name)]
+    found = [index.table(file) for file in index.matches(name)]
     if len({hashlib.sha256(path.read_bytes()).hexdigest() for path in found}) == 1:
         return found[0]
     return index.require(name)

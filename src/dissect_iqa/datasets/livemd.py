@@ -81,7 +81,7 @@ def _of_part(index: Index, part: int, name: str) -> Path:
         raise UserError(
             f"{index.root}: {len(found)} files {name!r} in a folder 'Part {part}', expected one"
         )
-    return index.root / found[0]
+    return index.table(found[0])
 
 
 LIVE_MD = DatasetKind(

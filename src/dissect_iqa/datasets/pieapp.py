@@ -35,7 +35,7 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
         )
     records = []
     for reference, table in tables:
-        path = index.root / table
+        path = index.table(table)
         for number, row in rows(path, ()):
             cells = list(row.values())
             if len(cells) < 3 or "distorted" not in list(row)[1] or "score" not in list(row)[2]:

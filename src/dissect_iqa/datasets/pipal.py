@@ -85,7 +85,7 @@ def _scores(index: Index, split: str) -> Iterator[tuple[Path, int, str, float]]:
         if (found := _LABELS.search(file)) and found[1].lower() == split
     ]
     for table in tables:
-        path = index.root / table
+        path = index.table(table)
         for number, line in lines(path):
             name, _, score = line.partition(",")
             yield path, number, name.strip(), to_float(path, number, score, "Elo score", 0, 4000)

@@ -184,6 +184,7 @@ def _prepare_public(
         spec,
         index=index,
         aside={prefix + file for file in found.reading.aside},
+        tables={prefix + file for file in found.index.tables},
         counts=kind.expected(entry, found.reading),
         drop_identical=entry.drop_identical,
         choose=few,

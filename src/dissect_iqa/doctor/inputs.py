@@ -118,7 +118,7 @@ def _data_set(study: Study, row: Any, resources: Path) -> Finding:
     run = f"snakemake --cores 1 {folder}/pairs.parquet"
     changed = study.own.pictures.get(row.dataset)
     if row.state == "ready" and changed:
-        found = f"{len(changed)} picture(s) changed since it was prepared ({names_of(changed)})"
+        found = f"{len(changed)} file(s) changed since it was prepared ({names_of(changed)})"
         return Finding("NOTE", what, f"{found}; the next run prepares it anew", run)
     if row.state == "ready":
         mark = table_provenance(folder / "pairs.parquet")["fingerprint"]
