@@ -350,3 +350,14 @@ class Pooled(nn.Module):
 
     def forward(self, x):
         return self.active(self.mix(self.squeeze(self.second(self.first(x)))))
+
+
+class Shrinking(nn.Module):
+    """Halves its maps until nothing is left to halve, as the extra layers of detectors do."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.Sequential(*(conv(3 if i == 0 else 8, 2) for i in range(9)))
+
+    def forward(self, x):
+        return self.blocks(x)

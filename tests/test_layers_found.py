@@ -148,6 +148,13 @@ def test_what_is_pooled_has_one_position_or_a_map_of_its_own():
     assert set(found.values()) == {("NCHW", 0, 0)}
 
 
+def test_maps_that_shrink_to_one_position():
+    choice = choose(odd.Shrinking())
+    assert [layer.name for layer in choice.layers] == [f"blocks.{number}" for number in range(7)]
+    assert {layer.layout for layer in choice.layers} == {"NCHW"}
+    assert [item.partition(":")[0] for item in choice.left_out] == ["blocks.*"]
+
+
 # --- what is left out -----------------------------------------------------------------------
 
 

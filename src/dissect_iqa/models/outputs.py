@@ -90,6 +90,8 @@ def _layout(seen: Trace, output: Output, tokens: str) -> Layout | None:
             return pooled
     if again is not None and seen.again is not None and seen.follows_size:
         found = followed_layout(shape, again, COUNTS)
+        if found is None and len(shape) == 4 and (shape[0], again[0]) == COUNTS:
+            found = layout_of(again, seen.again.size)  # maps so small that a side stays 1
         fixed = shape[1:] == again[1:] and shape[0] == BATCH
         return "NLC" if fixed and len(shape) == 3 and tokens == "all" else found
     if (
