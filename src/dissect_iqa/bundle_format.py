@@ -162,8 +162,8 @@ def _check_paths(archive: Path, members: list[Member]) -> None:
     for member in members:
         path = member.path
         problem = None
-        if not path.isprintable() or check_name(archive, path).as_posix() != path:
-            problem = "no plain path"
+        if not _is_plain(archive, path):
+            problem = "no plain path inside of a study"
         elif not is_data(path):
             problem = "outside of a study, or of a kind that no study holds"
         elif is_record(path) and _recorded(path) not in paths:
@@ -174,6 +174,13 @@ def _check_paths(archive: Path, members: list[Member]) -> None:
             problem = "it is a folder, too"
         if problem:
             raise UserError(f"{archive}: refuses to write {path[:200]!r} ({problem})")
+
+
+def _is_plain(archive: Path, path: str) -> bool:
+    try:
+        return path.isprintable() and check_name(archive, path).as_posix() == path
+    except UserError:
+        return False
 
 
 def _recorded(path: str) -> str | None:
