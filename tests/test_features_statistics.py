@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from dissect_iqa.features import expressions
+from dissect_iqa.features.statistics import choose_backend
+
 torch.set_num_threads(1)
 
 
@@ -128,3 +131,12 @@ def test_compiled_loops_need_no_place_to_be_kept():
     )
     environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_backend_that_fails_when_it_is_imported_is_not_used(monkeypatch, caplog):
+    def fail(name):
+        raise AttributeError("half an installation")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    assert choose_backend(torch.device("cpu")) is expressions
+    assert "computed by PyTorch, which takes longer (half an installation)" in caplog.text

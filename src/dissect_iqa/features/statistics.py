@@ -86,7 +86,7 @@ def choose_backend(device: torch.device) -> Backend:
         return expressions
     try:
         return importlib.import_module(f"dissect_iqa.features.{name}")
-    except ImportError as error:
+    except Exception as error:  # what it imports may fail in any way
         log.warning("statistics are computed by PyTorch, which takes longer (%s)", error)
         return expressions
 
