@@ -32,7 +32,7 @@ from dissect_iqa.validation import Origin, suggest
 STAGE_VERSIONS = {
     "fetch_dataset": 1,
     "fetch_weights": 1,
-    "extract_features": 1,
+    "extract_features": 2,
     "measure_distances": 1,
     "score_baselines": 1,
     "fit_readouts": 1,

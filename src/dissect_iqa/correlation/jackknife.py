@@ -19,7 +19,7 @@ from dissect_iqa.correlation.settings import StatisticsSettings
 MOST_GROUPS = 200
 #: Fewer references than this give no interval: two can't tell how much references vary.
 FEWEST = 3
-#: Weight of the second-order term, in numbers of references; chosen in `benchmarks/coverage.py`.
+#: Weight of the second-order term, in numbers of references; see benchmarks/interval_coverage.py.
 CURVATURE = 8.0
 
 

@@ -100,7 +100,7 @@ def _intervals(
         yield (
             "In simulated studies whose references differ strongly such intervals held the truth "
             "in 95 to 96 % with 6 to 25 references and in 90 % with 3 (dissect-iqa, "
-            "benchmarks/coverage.py)",
+            "benchmarks/interval_coverage.py)",
         )
     yield (
         f"There is no interval with fewer than {FEWEST} references, and from fewer than "

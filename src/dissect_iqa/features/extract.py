@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import astuple
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -260,7 +261,7 @@ def _identity(
     return {
         "torch": torch.__version__,
         "device": device,
-        "layers": [[layer.name, n] for layer, n in zip(network.layers, channels, strict=True)],
+        "layers": [[*astuple(layer), n] for layer, n in zip(network.layers, channels, strict=True)],
         "raw": sorted(raw),
         **{name: facts[name] for name in IDENTITY},
     }

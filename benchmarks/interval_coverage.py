@@ -1,6 +1,6 @@
 """How often intervals hold the truth, and contests find a winner where there is none.
 
-    python benchmarks/coverage.py [--sims 500] [--references 3 6 10 25] [--designs strong ...]
+    python benchmarks/interval_coverage.py [--sims 500] [--references 3 6 ...] [--designs ...]
 
 Simulated studies with known truth. A reference has T types of distortion at L levels; its pictures'
 true quality is that of type and level, plus an offset of the reference (SD .35) and of the type on
@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--sims", type=int, default=500, help="studies a cell")
     parser.add_argument("--references", type=int, nargs="+", default=[3, 6, 10, 25])
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS))
-    results = Path(__file__).parent / "results" / "coverage.json"
+    results = Path(__file__).parent / "results" / "interval_coverage.json"
     parser.add_argument("--json", type=Path, default=results)
     options = parser.parse_args()
     # what was run before and isn't run again stays
