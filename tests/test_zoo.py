@@ -213,7 +213,10 @@ def test_comparisons_hold_what_they_say():
         (("- rn50_pirl_in1k", "- rn50_pirl_in2k"), "did you mean 'rn50_pirl_in1k'"),
         (("- rn50_pirl_in1k", "- rn50_jigsaw_in22k"), "'environment' is said to be held"),
         (("- rn50_pirl_in1k", "- rn50_npid_in1k"), "appears twice"),
-        (("rn50_color_in1k: one", "rn50_pirl_in22k: one"), "no model 'rn50_pirl_in22k'"),
+        (
+            ("rn50_color_in1k: one", "rn50_pirl_in22k: one"),
+            "exception 'rn50_pirl_in22k' is no member",
+        ),
         (("id: function_taskonomy", "id: function_resnet50"), "appears twice"),
         (("held: [architecture, environment]", "held: [function]"), "can't both vary and be held"),
     ],
