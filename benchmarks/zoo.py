@@ -36,6 +36,7 @@ from dissect_iqa.features.extract import extract_features
 from dissect_iqa.models.build import load_network
 from dissect_iqa.models.network import InputPolicy, Layer, Network
 from dissect_iqa.models.row import ModelRow
+from dissect_iqa.models.steps import least_side
 from dissect_iqa.models.table import read_models
 from dissect_iqa.models.timm_rows import timm_rows
 from dissect_iqa.models.weights import fetch_weights
@@ -54,7 +55,10 @@ COLUMNS = (
     "plain_float32",
     "why_not",
 )
-#: Short side of the pictures, in pixels.
+STATISTICS = ("mean", "var", "mse", "unit_mse")
+#: To float32, after a network, values are the same that differ by less than this share of them.
+RESOLVED = 1e-6
+#: Short side of the pictures, in pixels; some networks need more.
 SIDE = 128
 
 #: Architectures that no row has, one of each family; the first of timm's weights is meant.
@@ -97,11 +101,11 @@ def more_rows() -> list[ModelRow]:
     return rows
 
 
-def small_data_set(folder: Path) -> Dataset:
+def small_data_set(folder: Path, side: int) -> Dataset:
     """Make a rehearsal's pictures of LIVE, wide and high ones, and keep six of them."""
     spec = '{"stage":"fetch_dataset"}'
     entry = DatasetEntry(kind="live")
-    prepare_dataset(entry, folder, folder / "none", spec, offline=True, rehearse=SIDE)
+    prepare_dataset(entry, folder, folder / "none", spec, offline=True, rehearse=side)
     whole = read_dataset(folder)
     pairs = whole.pairs.groupby("reference_file", sort=False).head(2).head(4).reset_index(drop=True)
     pairs["pair"] = range(len(pairs))
@@ -166,6 +170,7 @@ def plain(
                 "var": np.stack([x.var(axis=0) for x in layer]),
                 "mse": np.stack(differences),
                 "unit_mse": np.stack(unit),
+                "square": np.stack([(x**2).mean(axis=0) for x in layer]),
             }
         )
     return statistics
@@ -232,13 +237,21 @@ def as_input(path: Path, policy: InputPolicy) -> np.ndarray:
 def largest_difference(
     found: list[dict[str, np.ndarray]], wanted: list[dict[str, np.ndarray]]
 ) -> float:
-    """Return the largest relative difference (L2 over channels) of any row of any statistic."""
+    """Return the largest relative difference (L2 over channels) of any row of any statistic.
+
+    What is so small beside the features themselves that float32 can't hold it counts as of the
+    smallest size that it can: a block that starts at zero gives variances of 1e-33.
+    """
     worst = 0.0
     for ours, theirs in zip(found, wanted, strict=True):
-        for name, right in theirs.items():
+        square = float(np.linalg.norm(theirs["square"], axis=1).max())
+        least = {"mean": square**0.5 * RESOLVED, "unit_mse": RESOLVED**2}
+        for name in STATISTICS:
+            right = theirs[name]
             away = np.linalg.norm(ours[name] - right, axis=1)
             size = np.linalg.norm(right, axis=1)
-            relative = np.where(size > 0, away / np.where(size > 0, size, 1), away)
+            size = np.maximum(size, least.get(name, square * RESOLVED**2))
+            relative = away / np.where(size > 0, size, 1)  # a layer of zeros
             worst = max(worst, float(relative.max()) if np.isfinite(relative).all() else np.inf)
     return worst
 
@@ -260,9 +273,12 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="zoo-"))
     lines = []
     try:
-        dataset = small_data_set(folder / "live")
+        datasets: dict[int, Dataset] = {}
         for row in chosen:
-            lines.append(examine(row, dataset, folder))
+            side = max(SIDE, least_side(row))
+            if side not in datasets:
+                datasets[side] = small_data_set(folder / f"live{side}", side)
+            lines.append(examine(row, datasets[side], folder))
             print(*(f"{value}" for value in lines[-1].values()), flush=True)
             gc.collect()
             if not patterns:

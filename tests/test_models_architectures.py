@@ -27,7 +27,7 @@ dla34 ese_vovnet19b_dw selecsls42 tresnet_m convnext_atto edgenext_xx_small mobi
 levit_128s efficientformer_l1 efficientvit_b0 fastvit_t8 poolformer_s12 pvt_v2_b0
 xcit_nano_12_p16_224 convit_tiny coat_lite_tiny crossvit_9_240 deit_tiny_distilled_patch16_224
 eva02_tiny_patch14_224 gcvit_xxtiny mixer_s32_224 pit_ti_224 starnet_s1 tiny_vit_5m_224
-vit_tiny_patch16_224 visformer_tiny resnetv2_18 mambaout_femto
+vit_tiny_patch16_224 visformer_tiny resnetv2_18 mambaout_femto halonet26t
 """)
 #: Built without values only: shapes and order, no numbers.
 LARGE = words("""
@@ -44,7 +44,7 @@ timm:swin_base_patch4_window7_224 timm:swinv2_tiny_window8_256 timm:swinv2_cr_ti
 timm:davit_base timm:focalnet_tiny_srf timm:nextvit_base timm:mvitv2_base timm:hiera_base_224
 timm:beit_large_patch16_224 timm:vit_giant_patch14_dinov2 timm:vit_so400m_patch14_siglip_224
 timm:vit_base_patch16_dinov3 timm:samvit_base_patch16 timm:cait_s24_224 timm:volo_d3_224
-timm:twins_svt_large timm:nest_base timm:convmixer_768_32 timm:halonet26t
+timm:twins_svt_large timm:nest_base timm:convmixer_768_32
 timm:botnet26t_256 timm:lambda_resnet26t timm:resmlp_24_224 timm:gmlp_s16_224
 timm:inception_next_base timm:caformer_s18 timm:rdnet_tiny timm:efficientvit_m5
 """)

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 import torch
 from conftest import REPOSITORY, make_pictures, write_study
+from model_rows import make_row
 from safetensors.torch import load_file
 
 from dissect_iqa.bundle import bundle
+from dissect_iqa.config import Config
 from dissect_iqa.config_files import config_values
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.datasets import (
@@ -32,7 +34,7 @@ from dissect_iqa.models.build import build, load_network
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.weights import fetch_weights
 from dissect_iqa.models.weights_file import weights_provenance
-from dissect_iqa.rehearsal import REHEARSAL_VERSION
+from dissect_iqa.rehearsal import REHEARSAL_VERSION, shortest_side
 from dissect_iqa.study import STAGE_VERSIONS, Study
 
 SPEC = '{"stage":"fetch_dataset"}'
@@ -101,6 +103,16 @@ def test_made_up_pictures_are_never_larger_than_the_real_ones(tmp_path: Path) ->
     dataset = made_up(tmp_path, "bapps", side=176)
     assert set(dataset.images["height"]) == {64}
     assert dataset.pairs.groupby("triplet")["preferred"].sum().tolist() == [1.0] * 12
+
+
+def test_made_up_pictures_are_as_large_as_the_networks_need() -> None:
+    """Halo attention takes sides in steps of 256 pixels, and says so only when it runs."""
+    config = Config(datasets=("own",), models=("any",), baselines=("ms_ssim",))
+    small, halo = make_row("resnet18", "timm"), make_row("halonet26t", "timm")
+    patches = make_row("vit_base_patch16_224", "timm", input="timm,multiple=448")
+    assert shortest_side(config, [small]) == 176
+    assert shortest_side(config, [small, halo]) == 256
+    assert shortest_side(config, [patches, halo]) == 448
 
 
 def test_made_up_data_sets_are_the_same_every_time(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ carries the mark of a rehearsal, and every table, figure and text says so.
 """
 
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.config import Config
 from dissect_iqa.models.row import ModelRow
+from dissect_iqa.models.steps import least_side
 
 #: Everything that rehearsals make, of whatever configuration.
 FOLDER = Path("rehearsal")
@@ -49,9 +51,10 @@ def rehearsed(config: Config) -> Config:
     )
 
 
-def shortest_side(config: Config) -> int:
-    """Return how many pixels a made-up picture needs at least, for the baselines' sake, too."""
-    return max([_SHORTEST, *(BASELINES[name].smallest for name in config.baselines)])
+def shortest_side(config: Config, rows: Iterable[ModelRow]) -> int:
+    """Return how many pixels a made-up picture needs at least, for metrics and networks."""
+    metrics = (BASELINES[name].smallest for name in config.baselines)
+    return max([_SHORTEST, *metrics, *map(least_side, rows)])
 
 
 def seed_of(row: ModelRow) -> int:

@@ -362,7 +362,7 @@ class Study:
         self.dataset(dataset)  # which says it if there is none
         content = {"dataset": dataset, "entry": self.own.datasets[dataset]}
         if self.config.rehearse:
-            content["shortest_side"] = shortest_side(self.config)
+            content["shortest_side"] = shortest_side(self.config, self.models.values())
         return content
 
     def _fetch_weights(self, _: str, model: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import nn
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.network import InputPolicy
 from dissect_iqa.models.row import ModelRow
+from dissect_iqa.models.steps import family_step
 from dissect_iqa.validation import suggest
 
 #: Named normalisations; the picture keeps its native size. Sources: the ImageNet statistics
@@ -33,18 +34,6 @@ PRESETS = {
 
 #: Presets that read the normalisation from the package the weights come from.
 FROM_PACKAGE = ("auto", "timm", "torchvision")
-
-#: timm's families that take any size, but only in steps: all others take every size.
-_MULTIPLES = (
-    (re.compile(r"hrnet|dla"), 32),
-    (re.compile(r"tresnet"), 4),
-    (re.compile(r"csatv2"), 64),
-    (re.compile(r"naflexvit"), 16),
-    (re.compile(r"deepseek_vit"), 14),
-    (re.compile(r"gemma4_vit"), 48),
-    (re.compile(r"lambda_"), 32),
-    (re.compile(r"\w*halonet|\w*halonext|bat_"), 128),
-)
 
 #: timm's networks that take one size only, though timm does not say so.
 _FIXED_TIMM = re.compile(r"haloregnetz")
@@ -181,7 +170,7 @@ def _from_timm(row: ModelRow, module: nn.Module | None) -> InputPolicy:
     config = _timm_config(row, module)
     options = row.options
     size: tuple[int, int] | None = None
-    multiple = next((m for form, m in _MULTIPLES if form.match(row.name)), 1)
+    multiple = family_step(row)
     if options.get("dynamic_img_size"):
         multiple = _patch_size(row, module)
     elif "img_size" in options:
