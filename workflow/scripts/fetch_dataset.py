@@ -13,13 +13,14 @@ with job(snakemake.log[0]):
     from dissect_iqa.upfront import check_sizes
 
     study = thaw(snakemake.config["study"])
+    least = shortest_side(study.config, study.models.values())
     prepare_dataset(
         study.datasets[snakemake.wildcards.dataset],
         folder=Path(snakemake.output.pairs).parent,
         downloads=Path("resources/downloads"),
         spec=snakemake.params.spec,
         offline=study.config.offline,
-        rehearse=shortest_side(study.config) if study.config.rehearse else None,
+        rehearse=least if study.config.rehearse else None,
     )
     # known only now where the pictures had to be fetched; extraction hasn't begun
     images = pd.read_parquet(snakemake.output.images)
