@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 from math import comb
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from dissect_iqa.correlation.settings import StatisticsSettings
 
@@ -239,7 +239,7 @@ def around(
 
     By Student's t with one degree of freedom less than references. It always holds the value.
     """
-    quantile = student.ppf((1 + level) / 2, max(plan.weights.shape[1] - 1, 1))
+    quantile = stdtrit(max(plan.weights.shape[1] - 1, 1), (1 + level) / 2)
     centre, width = stabilise(value, pairs) - bias, quantile * np.sqrt(variance)
     low, high = restore(centre - width, pairs), restore(centre + width, pairs)
     return np.minimum(low, value), np.maximum(high, value)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from dissect_iqa.correlation import forms
 from dissect_iqa.correlation.best_layer import choose_honestly, honest_interval
@@ -240,8 +239,8 @@ def _within_reference(
     sizes = np.bincount(clusters.codes, minlength=clusters.count)
     for r in np.flatnonzero(sizes > 2):
         own = clusters.codes == r
-        x = rankdata(columns.values[own], axis=0)
-        one = forms.Pairs(np.zeros(sizes[r], dtype=np.int64), rankdata(quality[own]), 1)
+        x = forms.ranks_of(columns.values[own])
+        one = forms.Pairs(np.zeros(sizes[r], dtype=np.int64), forms.ranks_of(quality[own]), 1)
         found[r] = forms.pearson(one, x, np.ones((1, 1)))[0]
     known = np.isfinite(found)
     value, low, high = np.full((3, len(columns.keys)), np.nan)
