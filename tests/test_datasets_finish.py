@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dissect_iqa.datasets import finish, index_folder, pictures, read_dataset
+from dissect_iqa.datasets import index_folder, pictures, read_dataset
+from dissect_iqa.datasets.finish import finish
 from dissect_iqa.errors import UserError
 
 SPEC = '{"stage":"fetch_dataset"}'

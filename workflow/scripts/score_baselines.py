@@ -1,13 +1,13 @@
 """Rule score_baselines: see dissect_iqa.baselines.score.score_baseline."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from dissect_iqa.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.baselines.score import score_baseline
-    from dissect_iqa.datasets import read_dataset
-    from dissect_iqa.features.device import claim_device
+    from dissect_iqa.datasets.tables import read_dataset
     from dissect_iqa.frozen import thaw
     from dissect_iqa.provenance import write_table
 
@@ -15,13 +15,22 @@ with job(snakemake.log[0]):
     dataset = snakemake.wildcards.dataset
     metric = snakemake.wildcards.metric
     trunk, model = next(iter(snakemake.input.trunk), None), study.trunk(metric)
-    with claim_device(study.config.extraction.device if trunk else "cpu") as device:
+    claimed = nullcontext("cpu")
+    if trunk:
+        # the other metrics do without PyTorch, which takes longer to load than they do
+        import torch
+
+        from dissect_iqa.features.device import claim_device
+
+        torch.set_num_threads(snakemake.threads)
+        claimed = claim_device(study.config.extraction.device)
+    with claimed as device:
         table = score_baseline(
             metric,
             read_dataset(Path(snakemake.input.pairs).parent, study.spec("fetch_dataset", dataset)),
             trunk=trunk,
             trunk_spec=study.spec("fetch_weights", name=model) if model else None,
             device=str(device),
-            processes=snakemake.threads if device.type == "cpu" else 1,
+            processes=snakemake.threads if str(device) == "cpu" else 1,
         )
     write_table(table, snakemake.output[0], snakemake.params.spec)

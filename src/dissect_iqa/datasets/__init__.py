@@ -1,23 +1,28 @@
-"""The data sets: where they come from, how they are read, and what is made of them."""
+"""The data sets: where they come from, how they are read, and what is made of them.
 
-from dissect_iqa.datasets.base import index_folder
-from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.finish import finish
-from dissect_iqa.datasets.prepare import prepare_dataset
-from dissect_iqa.datasets.registry import KINDS, read_datasets
-from dissect_iqa.datasets.status import datasets_status, kinds_table, verify_dataset
-from dissect_iqa.datasets.tables import Dataset, read_dataset
+What fetches and unpacks them is loaded when first asked for: every job reads a table, few fetch.
+"""
 
-__all__ = [
-    "KINDS",
-    "Dataset",
-    "DatasetEntry",
-    "datasets_status",
-    "finish",
-    "index_folder",
-    "kinds_table",
-    "prepare_dataset",
-    "read_dataset",
-    "read_datasets",
-    "verify_dataset",
-]
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "KINDS": "registry",
+    "Dataset": "tables",
+    "DatasetEntry": "entry",
+    "datasets_status": "status",
+    "index_folder": "base",
+    "kinds_table": "status",
+    "prepare_dataset": "prepare",
+    "read_dataset": "tables",
+    "read_datasets": "registry",
+    "verify_dataset": "status",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
