@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,35 +40,40 @@ def make_pictures(
 ) -> Pictures:
     """Write `count` pictures: references, and blurs, noises and JPEGs of each."""
     root.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    height, width = size
-    pairs, images = [], []
-    while len(images) < count:
-        number = len(images)
-        base = Image.fromarray(rng.integers(0, 256, (height // 16, width // 16, 3), np.uint8))
-        reference = base.resize((width, height), Image.Resampling.BICUBIC)
+    pairs, tasks = [], []
+    while len(tasks) < count:
+        number = len(tasks)
         name = f"r{number}.{suffix}"
-        images.append((name, "reference", reference))
-        for level in range(min(per_reference, count - len(images))):
+        tasks.append((name, "reference", number, None))
+        for level in range(min(per_reference, count - len(tasks))):
             file = f"d{number}_{level}.{suffix}"
-            images.append((file, "distorted", _distort(reference, level, rng)))
+            tasks.append((file, "distorted", number, level))
             pairs.append((name, file, "mixed", level))
-    rows = []
-    for file, role, picture in images:
-        picture.save(root / file)
-        digest = hashlib.sha256((root / file).read_bytes()).hexdigest()
-        rows.append((file, role, digest, width, height))
+
+    def make(task: tuple[str, str, int, int | None]) -> tuple:
+        file, role, number, level = task
+        _picture(size, number, level).save(root / file)
+        return file, role, hashlib.sha256((root / file).read_bytes()).hexdigest(), *size[::-1]
+
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(make, tasks))
     columns = ["file", "role", "sha256", "width", "height"]
     table = pd.DataFrame(rows, columns=columns).sort_values("file", ignore_index=True)
     names = ["reference_file", "distorted_file", "distortion", "level"]
     return Pictures(pd.DataFrame(pairs, columns=names), table, root)
 
 
-def _distort(picture: Image.Image, level: int, rng: np.random.Generator) -> Image.Image:
+def _picture(size: tuple[int, int], number: int, level: int | None) -> Image.Image:
+    height, width = size
+    rng = np.random.default_rng(number)
+    base = Image.fromarray(rng.integers(0, 256, (height // 16, width // 16, 3), np.uint8))
+    reference = base.resize((width, height), Image.Resampling.BICUBIC)
+    if level is None:
+        return reference
     if level % 2:
-        return picture.filter(ImageFilter.GaussianBlur(0.5 + level / 4))
-    pixels = np.asarray(picture) + rng.normal(0, 4 + 2 * level, (*picture.size[::-1], 3))
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+        return reference.filter(ImageFilter.GaussianBlur(0.5 + level / 4))
+    noise = np.random.default_rng((number, level)).normal(0, 4 + 2 * level, (height, width, 3))
+    return Image.fromarray(np.clip(np.asarray(reference) + noise, 0, 255).astype(np.uint8))
 
 
 def bare(name: str) -> nn.Module:

@@ -4,13 +4,14 @@ import importlib
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 import torch
 
 from dissect_iqa.features import expressions
-from dissect_iqa.features.statistics import choose_backend
+from dissect_iqa.features.statistics import ReferenceFeatures, choose_backend, prove
 
 torch.set_num_threads(1)
 
@@ -131,6 +132,23 @@ def test_compiled_loops_need_no_place_to_be_kept():
     )
     environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_an_even_layer_is_no_reason_to_leave_a_backend():
+    """A block that starts at zero gives the same value everywhere; its variance is rounding."""
+    even = torch.full((1, 600, 24), 0.3) + 1e-9 * torch.arange(24)
+    _, _, norm = expressions.moments(even)
+    kept = ReferenceFeatures(even, even.mean(1), even.var(1, correction=0), norm)
+    exact = types.SimpleNamespace(**vars(expressions))
+
+    def rounded(*arguments):
+        mean, var, mse, unit = expressions.compare(*arguments)
+        return mean, var + 3e-16, mse + 3e-16, unit
+
+    exact.compare = rounded
+    assert prove(exact, [kept]) < 1e-4
+    exact.compare = lambda *arguments: [part + 1e-3 for part in expressions.compare(*arguments)]
+    assert prove(exact, [kept]) > 1e-3
 
 
 def test_a_backend_that_fails_when_it_is_imported_is_not_used(monkeypatch, caplog):

@@ -99,7 +99,8 @@ def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
             f"{problem}, so its colours depend on the viewer; convert it to sRGB, or take that "
             "out if people saw it without"
         )
-    picture = picture.convert("RGB")
+    if picture.mode != "RGB":  # Pillow would copy it
+        picture = picture.convert("RGB")
     return np.asarray(picture.transpose(turn) if turn is not None else picture)
 
 

@@ -254,12 +254,12 @@ def _run(shape: torch.Size, last: bool, work: Callable[..., None], rows: int) ->
     else:
         step = max(128, _BLOCK_FIRST // channels)
     size = max(1, _SLAB // (channels * step)) * step
-    slabs = [slice(start, min(start + size, positions)) for start in range(0, positions, size)]
-    out = np.zeros((count, len(slabs), rows, channels))
+    starts = range(0, positions, size)
+    out = np.zeros((count, len(starts), rows, channels))
     tasks = [
-        (n, slab.start, slab.stop, step, out[n, i])
+        (n, start, min(start + size, positions), step, out[n, i])
         for n in range(count)
-        for i, slab in enumerate(slabs)
+        for i, start in enumerate(starts)
     ]
     threads = torch.get_num_threads()
     if threads == 1 or len(tasks) == 1:
@@ -267,7 +267,7 @@ def _run(shape: torch.Size, last: bool, work: Callable[..., None], rows: int) ->
             work(*task)
     else:
         list(_pool(threads).map(lambda task: work(*task), tasks))
-    return merge(torch.from_numpy(out), slabs)
+    return merge(torch.from_numpy(out), positions, size)
 
 
 @lru_cache(maxsize=1)

@@ -109,6 +109,15 @@ def arithmetic(precision: str) -> Iterator[None]:
         cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic = before
 
 
+def memory_format(device: torch.device, precision: str) -> torch.memory_format:
+    """Return the order of axes in memory with which convolutions are fastest.
+
+    cuDNN computes in true float32 with channels first; everything else likes them last.
+    """
+    first = device.type == "cuda" and precision == "float32"
+    return torch.contiguous_format if first else torch.channels_last
+
+
 def describe(device: torch.device, precision: str) -> dict[str, Any]:
     """Return what about the device can change a number's last digits."""
     facts: dict[str, Any] = {"kind": device.type, "precision": precision}

@@ -1,6 +1,7 @@
 """The statistics as tensor expressions: the backend for anything, and the measure of the others."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 
@@ -18,13 +19,13 @@ def moments(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.T
     """Return mean (N, C), variance (N, C) and L2 norms (N, P) of features (N, P, C)."""
     norm = torch.empty(features.shape[:2], device=features.device)
     results = []
-    for pictures, blocks in _blocks(features):
+    for pictures, step in _blocks(features):
         sums = []
-        for rows in blocks:
+        for rows in _slices(features.shape[1], step):
             x = features[pictures, rows].float()
             norm[pictures, rows] = torch.linalg.vector_norm(x, dim=2)
             sums.append(torch.stack(_moments(x), dim=1))
-        results.append(merge(torch.stack(sums, dim=1), blocks))
+        results.append(merge(torch.stack(sums, dim=1), features.shape[1], step))
     mean, var = torch.cat(results).unbind(1)
     return mean, var, norm
 
@@ -34,43 +35,60 @@ def compare(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the four statistics; see `statistics.Backend.compare`."""
     results = []
-    for pictures, blocks in _blocks(features):
+    for pictures, step in _blocks(features):
         which = index[pictures].to(features.device)
         sums = []
-        for rows in blocks:
+        for rows in _slices(features.shape[1], step):
             x = features[pictures, rows].float()
             y, norm_y = (
                 part[:1, rows] if len(references) == 1 else part[:, rows].index_select(0, which)
                 for part in (references, norm)
             )
             sums.append(torch.stack(_moments(x) + _squares(x, y.float(), norm_y), dim=1))
-        results.append(merge(torch.stack(sums, dim=1), blocks))
+        results.append(merge(torch.stack(sums, dim=1), features.shape[1], step))
     return torch.cat(results).unbind(1)
 
 
-def merge(sums: torch.Tensor, blocks: list[slice]) -> torch.Tensor:
+def merge(sums: torch.Tensor, positions: int, step: int) -> torch.Tensor:
     """Add up blocks in float64 (Chan et al. 1979).
 
     Parameters
     ----------
     sums : Tensor, shape (N, blocks, K, C)
         Of each block: means, squared deviations from them, and sums of K - 2 other things.
-    blocks : list of slice
-        The positions of each block.
+    positions : int
+        Of all blocks together.
+    step : int
+        Positions of each block but the last, which has what is left.
 
     Returns
     -------
     Tensor of float32, shape (N, K, C)
         Means, variances, and means of the other things.
     """
-    sizes = [rows.stop - rows.start for rows in blocks]
-    counts = torch.tensor(sizes, dtype=torch.float64, device=sums.device)[:, None]
+    counts = _counts(positions, step, sums.device)
     sums = sums.double()
     total = sums.sum(dim=1)
-    total[:, 0] = (sums[:, :, 0] * counts).sum(dim=1) / sum(sizes)
+    total[:, 0] = (sums[:, :, 0] * counts).sum(dim=1) / positions
     total[:, 1] += ((sums[:, :, 0] - total[:, None, 0]).square() * counts).sum(dim=1)
-    total[:, 1:] /= sum(sizes)
+    total[:, 1:] /= positions
     return total.float()
+
+
+@lru_cache(maxsize=1024)
+def _counts(positions: int, step: int, device: torch.device) -> torch.Tensor:
+    """Return the number of positions of each block, (blocks, 1) of float64."""
+    sizes = [min(step, positions - start) for start in range(0, positions, step)]
+    return torch.tensor(sizes, dtype=torch.float64, device=device)[:, None]
+
+
+@lru_cache(maxsize=256)
+def on_device(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """Return constants as a float32 tensor of shape (values,), not to be changed.
+
+    Kept, for copying them would make a GPU's host wait until all that was asked for is done.
+    """
+    return torch.tensor(values, device=device)
 
 
 def _moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -93,12 +111,16 @@ def _squares(
     return difference.square_().sum(1), unit.square_().sum(1)
 
 
-def _blocks(features: torch.Tensor) -> Iterator[tuple[slice, list[slice]]]:
-    """Yield pictures that go together, and the blocks of their positions."""
+def _blocks(features: torch.Tensor) -> Iterator[tuple[slice, int]]:
+    """Yield pictures that go together, and how many positions make a block."""
     count, positions, channels = features.shape
     numbers = _BLOCK.get(features.device.type, 1 << 20)
     step = max(1, min(positions, numbers // channels))
     together = max(1, numbers // (step * channels))
-    blocks = [slice(start, min(start + step, positions)) for start in range(0, positions, step)]
     for start in range(0, count, together):
-        yield slice(start, min(start + together, count)), blocks
+        yield slice(start, min(start + together, count)), step
+
+
+def _slices(positions: int, step: int) -> Iterator[slice]:
+    for start in range(0, positions, step):
+        yield slice(start, min(start + step, positions))

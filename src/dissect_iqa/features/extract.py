@@ -26,7 +26,13 @@ import torch
 
 from dissect_iqa.datasets.intact import require_intact
 from dissect_iqa.errors import UserError
-from dissect_iqa.features.device import PRECISIONS, arithmetic, claim_device, describe
+from dissect_iqa.features.device import (
+    PRECISIONS,
+    arithmetic,
+    claim_device,
+    describe,
+    out_of_memory,
+)
 from dissect_iqa.features.engine import Engine, NotFinite
 from dissect_iqa.features.journal import Journal
 from dissect_iqa.features.layout import cache_bytes
@@ -111,8 +117,7 @@ def extract_features(
         place = stack.enter_context(claim_device(device))
         stack.enter_context(arithmetic(precision))
         stack.enter_context(orderly_end())
-        if place.type == "cpu":
-            stack.enter_context(kept_memory())
+        stack.enter_context(kept_memory())
         require_intact(dataset)
         for item in network.left_out:
             log.info("%s: no layer: %s", network.id, item)
@@ -126,8 +131,13 @@ def extract_features(
             return
         with Runner(network, place, precision, raw, plain) as runner, Loader(dataset) as loader:
             samples = list(loader.stream(_samples(seen)))
-            runner.require_function(samples[0])
-            channels = runner.start(*samples)
+            try:
+                runner.require_function(samples[0])
+                channels = runner.start(*samples)
+            except Exception as error:
+                if out_of_memory(error):
+                    raise runner.no_memory("a few pictures") from error
+                raise
             facts["device"] = canonical_json({**describe(place, precision), **runner.facts()})
             _check_room(target, cache_bytes(channels, len(images), len(plan.reference)))
             identity = _identity(facts, network, channels, raw)

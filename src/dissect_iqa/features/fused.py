@@ -4,7 +4,7 @@ A convolution, the batch norm after it, the addition of a shortcut and the activ
 passes over the same map, of which only the first has work to do. Inside `Fusing` a convolution
 gives out a tensor whose numbers are not there yet. A batch norm of it is folded into the weights,
 a sum and an activation are noted, and when anybody asks for the numbers (a hook, the next
-convolution, an ``if``) all of it is done in one step, by oneDNN on the CPU.
+convolution, an ``if``) all of it is done in one step by oneDNN, PyTorch's library for the CPU.
 
 No module is touched, replaced or traced: the network runs its own code, and whatever it does with
 such a tensor gives what it would have given, up to the rounding of float32. What the numbers are
@@ -99,20 +99,13 @@ class Step:
     activation: Activation | None = None
 
     def compute(self) -> torch.Tensor:
-        """Do it all, in as few passes as the device can."""
+        """Do it all, in as few passes as oneDNN can."""
         if any(tensor._version != version for tensor, version in self.made_from):
             raise FusingFault("a tensor was overwritten while a convolution still needed it")
-        device = self.x.device.type
-        cast = torch.is_autocast_enabled(device)
-        plainly = torch.autocast(device, enabled=False) if cast else nullcontext()
+        cast = torch.is_autocast_enabled("cpu")
+        plainly = torch.autocast("cpu", enabled=False) if cast else nullcontext()
         with torch._C.DisableTorchFunction(), plainly:
-            if device == "cpu" and _has_onednn():
-                return self._onednn()
-            padding, stride, dilation, groups = self.geometry
-            y = F.conv2d(self.x, self.weight, self.bias, stride, padding, dilation, groups)
-            if self.other is not None:
-                y.add_(self.other)
-            return y if self.activation is None else self.activation.inplace(y)
+            return self._onednn()
 
     def _onednn(self) -> torch.Tensor:
         operators = torch.ops.mkldnn
@@ -472,7 +465,7 @@ def _ordinary(x: Any) -> bool:
     return (
         type(x) in (torch.Tensor, nn.Parameter)
         and x.dtype == torch.float32
-        and x.device.type in ("cpu", "cuda")
+        and x.device.type == "cpu"
         and not x.is_inference()
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled(x.device.type)
@@ -518,5 +511,10 @@ def _pair(value: Any) -> tuple[int, int]:
     return first, (rest[0] if rest else first)
 
 
-def _has_onednn() -> bool:
-    return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+def can_fuse(device: torch.device) -> bool:
+    """Tell whether passes on a device can be fused.
+
+    On a GPU it would gain nothing: cuDNN adds a bias in a pass of its own, as a norm would be.
+    """
+    onednn = torch.backends.mkldnn
+    return device.type == "cpu" and onednn.is_available() and onednn.enabled

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from dissect_iqa.features.expressions import on_device
 from dissect_iqa.models.network import InputPolicy
 
 #: Luminance Y of linear sRGB under D65 (IEC 61966-2-1).
@@ -37,8 +38,9 @@ def picture_input(pictures: torch.Tensor, policy: InputPolicy) -> torch.Tensor:
         # Bicubic overshoots; a picture resized and stored again would be clipped, too.
         x = F.interpolate(x, policy.size, mode=policy.interpolation, antialias=True).clamp_(0, 255)
     x = _channels(x.div_(255.0), policy.channels)
-    mean = torch.tensor(policy.mean, device=x.device).view(1, -1, 1, 1)
-    std = torch.tensor(policy.std, device=x.device).view(1, -1, 1, 1)
+    mean, std = (
+        on_device(values, x.device).view(1, -1, 1, 1) for values in (policy.mean, policy.std)
+    )
     x = x.mul_(policy.scale).sub_(mean).div_(std)
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -62,7 +64,7 @@ def _channels(x: torch.Tensor, channels: str) -> torch.Tensor:
 def _lightness(rgb: torch.Tensor) -> torch.Tensor:
     """CIELAB lightness L*/100 of sRGB in 0..1 (CIE 15, IEC 61966-2-1); one channel, 0..1."""
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).pow(2.4), rgb / 12.92)
-    weights = torch.tensor(_LUMINANCE, device=rgb.device).view(1, 3, 1, 1)
+    weights = on_device(_LUMINANCE, rgb.device).view(1, 3, 1, 1)
     y = (linear * weights).sum(1, keepdim=True)
     root = torch.where(y > (6 / 29) ** 3, y.pow(1 / 3), y / (3 * (6 / 29) ** 2) + 4 / 29)
     return 1.16 * root - 0.16

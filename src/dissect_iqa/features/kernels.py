@@ -98,14 +98,14 @@ def moments(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.T
     """Return mean (N, C), variance (N, C) and L2 norms (N, P) of features (N, P, C)."""
     count, positions, channels = features.shape
     rows, columns = _tile(channels)
-    blocks = _slabs(positions, rows)
+    slabs = triton.cdiv(positions, rows)
     norm = torch.empty(count, positions, device=features.device)
-    out = torch.empty(count, len(blocks), 2, channels, device=features.device)
-    _moments_kernel[(len(blocks), count)](
-        features, norm, out, positions, channels, len(blocks), *features.stride(),
+    out = torch.empty(count, slabs, 2, channels, device=features.device)
+    _moments_kernel[(slabs, count)](
+        features, norm, out, positions, channels, slabs, *features.stride(),
         ROWS=rows, COLUMNS=columns,
     )  # fmt: skip
-    mean, var = merge(out, blocks).unbind(1)
+    mean, var = merge(out, positions, rows).unbind(1)
     return mean, var, norm
 
 
@@ -115,14 +115,14 @@ def compare(
     """Return the four statistics; see `statistics.Backend.compare`."""
     count, positions, channels = features.shape
     rows, columns = _tile(channels)
-    blocks = _slabs(positions, rows)
-    out = torch.empty(count, len(blocks), 4, channels, device=features.device)
-    _compare_kernel[(len(blocks), count)](
+    slabs = triton.cdiv(positions, rows)
+    out = torch.empty(count, slabs, 4, channels, device=features.device)
+    _compare_kernel[(slabs, count)](
         features, references, norm.contiguous(), index.to(features.device), out,
-        positions, channels, len(blocks), *features.stride(), *references.stride(),
+        positions, channels, slabs, *features.stride(), *references.stride(),
         EPS=UNIT_EPS, TINY=TINY, ROWS=rows, COLUMNS=columns,
     )  # fmt: skip
-    return merge(out, blocks).unbind(1)
+    return merge(out, positions, rows).unbind(1)
 
 
 def _tile(channels: int) -> tuple[int, int]:
@@ -130,7 +130,3 @@ def _tile(channels: int) -> tuple[int, int]:
     columns = min(256, max(16, triton.next_power_of_2(channels)))
     rows = max(8, min(128, _TILE // triton.next_power_of_2(channels)))
     return rows, columns
-
-
-def _slabs(positions: int, rows: int) -> list[slice]:
-    return [slice(start, min(start + rows, positions)) for start in range(0, positions, rows)]

@@ -77,7 +77,8 @@ class Loader:
     ahead : int
         How many lists are decoded before they are asked for; bounds memory.
     workers : int, optional
-        Threads; Pillow decodes without holding Python's lock.
+        Threads; Pillow decodes without holding Python's lock. By default as many as the processors
+        that the job was given, up to 8.
     """
 
     def __init__(self, dataset: PictureSet, ahead: int = 2, workers: int | None = None):
@@ -88,7 +89,8 @@ class Loader:
         )
         self._sums = images["sha256"].tolist()
         self._ahead = ahead
-        self._pool = ThreadPoolExecutor(workers or min(16, max(2, os.cpu_count() or 1)), "decode")
+        workers = workers or min(8, max(2, len(os.sched_getaffinity(0))))
+        self._pool = ThreadPoolExecutor(workers, "decode")
 
     def __enter__(self) -> "Loader":
         return self
@@ -98,19 +100,22 @@ class Loader:
 
     def stream(self, lists: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield (N, H, W, 3) uint8 for each list of rows of the table of pictures."""
-        waiting: deque[list[Future[np.ndarray]]] = deque()
+        waiting: deque[tuple[np.ndarray, list[Future[None]]]] = deque()
         rest = iter(lists)
         while True:
             while len(waiting) <= self._ahead:
                 rows = next(rest, None)
                 if rows is None:
                     break
-                waiting.append(
-                    [
-                        self._pool.submit(load, self._paths[r], self._sizes[r], self._sums[r])
-                        for r in rows
-                    ]
-                )
+                pixels = np.empty((len(rows), *self._sizes[rows[0]], 3), np.uint8)
+                jobs = [self._pool.submit(self._fill, pixels, i, r) for i, r in enumerate(rows)]
+                waiting.append((pixels, jobs))
             if not waiting:
                 return
-            yield np.stack([future.result() for future in waiting.popleft()])
+            pixels, jobs = waiting.popleft()
+            for job in jobs:
+                job.result()
+            yield pixels
+
+    def _fill(self, pixels: np.ndarray, place: int, row: int) -> None:
+        pixels[place] = load(self._paths[row], self._sizes[row], self._sums[row])

@@ -13,9 +13,9 @@ import torch
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.features import expressions
-from dissect_iqa.features.device import PRECISIONS, out_of_memory
+from dissect_iqa.features.device import PRECISIONS, memory_format, out_of_memory
 from dissect_iqa.features.function import why_not_a_function
-from dissect_iqa.features.fused import Fusing
+from dissect_iqa.features.fused import Fusing, can_fuse
 from dissect_iqa.features.hooks import Grid, LayerReader
 from dissect_iqa.features.inputs import picture_input
 from dissect_iqa.features.statistics import ReferenceFeatures, choose_backend, prove
@@ -99,8 +99,8 @@ class Runner:
         Numbers of the layers whose features are handed out whole, too.
     plain : bool
         Run the network as it is and let PyTorch compute the statistics. Otherwise convolutions
-        are fused with what follows them (float32 only), and statistics take a faster backend,
-        both after `start` has compared them with the plain way.
+        are fused with what follows them (float32 on the CPU only), and statistics take a faster
+        backend, both after `start` has compared them with the plain way.
 
     Attributes
     ----------
@@ -124,10 +124,11 @@ class Runner:
         module = network.module
         if self._type != torch.float32:
             module = copy.deepcopy(module).to(dtype=self._type)
-        module = module.to(device=device).to(memory_format=torch.channels_last).eval()
+        self._format = memory_format(device, precision)
+        module = module.to(device=device).to(memory_format=self._format).eval()
         self._reader = LayerReader(module, network.layers, network.id)
         self._fragile: set[int] = set()
-        fused = not plain and self._type == torch.float32
+        fused = not plain and precision == "float32" and can_fuse(device)
         self._fusing = Fusing(module) if fused else None
         self._backend = expressions if plain else choose_backend(device)
         self._began = self.facts()
@@ -334,6 +335,13 @@ class Runner:
             "its row if it needs another size, or correct its builder"
         )
 
+    def no_memory(self, what: str) -> UserError:
+        """Return the error that memory doesn't suffice for some pictures."""
+        return UserError(
+            f"{self.network.id}: not enough memory on {self.device} for {what}; lower "
+            "extraction.batch_size, use smaller pictures or another device"
+        )
+
     def most(self, height: int, width: int) -> int:
         """Return how many pictures of that size are worth passing together.
 
@@ -414,7 +422,7 @@ class Runner:
         count = len(self.network.layers)
         rows: list[torch.Tensor | None] = [None] * count
         raw: dict[int, torch.Tensor] = {}
-        which = torch.from_numpy(np.asarray(index, np.int64)).to(self.device)
+        which = self._on_device(np.asarray(index, np.int64))
 
         def visit(number: int, features: torch.Tensor, _grid: Grid) -> None:
             kept = references.layers[number]
@@ -445,10 +453,14 @@ class Runner:
             raise StatisticsFault(_in_short(error)) from error
 
     def _input(self, pictures: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(pictures)
-        if self.device.type == "cuda":
+        x = picture_input(self._on_device(pictures), self.network.input)
+        return x.to(self._type, memory_format=self._format)
+
+    def _on_device(self, array: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":  # from pinned memory nobody waits for the copy
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
-        return picture_input(tensor, self.network.input).to(self._type)
+        return tensor
 
 
 def _deviation(
