@@ -205,6 +205,15 @@ def builders_of(text):
     return {name for name, source in sources.items() if text in source}
 
 
+def test_modules_that_ask_for_their_version_can_be_loaded(tmp_path):
+    """MNASNet refuses weights that don't say of which version of it they are."""
+    row = make_row("mnasnet0_5")
+    module = build(row, seed=3)
+    network = load_network(row, written(tmp_path / "w.safetensors", module.state_dict()))
+    for key, value in network.module.state_dict().items():
+        assert torch.equal(value, module.state_dict()[key]), key
+
+
 def test_the_lists_of_frozen_detectors_are_those_of_the_installed_torchvision():
     frozen = builders_of("FrozenBatchNorm2d if is_trained")
     shared = builders_of("_fasterrcnn_mobilenet_v3_large_fpn(")  # goes through a helper

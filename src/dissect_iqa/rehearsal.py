@@ -19,7 +19,7 @@ from dissect_iqa.models.steps import least_side
 FOLDER = Path("rehearsal")
 
 #: Raise it when a rehearsal's pictures, scores or weights change.
-REHEARSAL_VERSION = 1
+REHEARSAL_VERSION = 2
 
 #: Stands above the methods text and in every report caption.
 NOTICE = (

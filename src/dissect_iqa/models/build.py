@@ -7,6 +7,7 @@ the whole model nor for its backbone.
 import importlib
 import inspect
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,10 @@ def load_strictly(row: ModelRow, module: nn.Module, state: dict[str, torch.Tenso
                 f"{row.id}: the weights {what}: {shown}. Check the columns architecture, unwrap, "
                 "strip and drop of this model"
             )
-    module.load_state_dict(state, strict=False)
+    fitting = OrderedDict(state)
+    # Of the modules' versions, which some ask for: these are the shapes and names of today's.
+    fitting._metadata = wanted._metadata
+    module.load_state_dict(fitting, strict=False)
 
 
 def _construct(row: ModelRow, initialise: bool) -> nn.Module:

@@ -8,6 +8,7 @@ from dissect_iqa.models.row import ModelRow
 _FAMILIES = (
     (re.compile(r"hrnet|dla"), 32),
     (re.compile(r"tresnet"), 4),
+    (re.compile(r"resnet\w*_clip"), 32),
     (re.compile(r"csatv2"), 64),
     (re.compile(r"naflexvit"), 16),
     (re.compile(r"deepseek_vit"), 14),
