@@ -239,8 +239,8 @@ def largest_difference(
 ) -> float:
     """Return the largest relative difference (L2 over channels) of any row of any statistic.
 
-    What is so small beside the features themselves that float32 can't hold it counts as of the
-    smallest size that it can: a block that starts at zero gives variances of 1e-33.
+    What is so small beside the features themselves that float32 can't hold it, or by itself,
+    counts as of the least size that it can: a block that starts at 0 gives variances of 1e-33.
     """
     worst = 0.0
     for ours, theirs in zip(found, wanted, strict=True):
@@ -251,7 +251,8 @@ def largest_difference(
             away = np.linalg.norm(ours[name] - right, axis=1)
             size = np.linalg.norm(right, axis=1)
             size = np.maximum(size, least.get(name, square * RESOLVED**2))
-            relative = away / np.where(size > 0, size, 1)  # a layer of zeros
+            size = np.maximum(size, np.finfo(np.float32).tiny)
+            relative = away / size
             worst = max(worst, float(relative.max()) if np.isfinite(relative).all() else np.inf)
     return worst
 
