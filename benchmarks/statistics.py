@@ -23,12 +23,7 @@ import joblib  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from dissect_iqa.correlation import (  # noqa: E402
-    compare,
-    correlate,
-    noise_ceiling,
-    summarise,
-)
+from dissect_iqa.correlation import compare, correlate, noise_ceiling, summarise  # noqa: E402
 from dissect_iqa.correlation.contests import contests  # noqa: E402
 from dissect_iqa.correlation.settings import StatisticsSettings  # noqa: E402
 from dissect_iqa.distances import Measured, distance_table  # noqa: E402

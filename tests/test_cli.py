@@ -253,7 +253,7 @@ def test_twins_by_accident(study: Study) -> None:
         "downloads",
         spec,
     )
-    assert inputs.distinct(["tiny_resnet", "tiny_again"], path.parent).verdict == "PASS"
+    assert inputs.distinct(["tiny_resnet", "tiny_again"], path.parent).outcome == "PASS"
     rewrite_source(path.with_stem("tiny_again"))
     result = call("doctor")
     assert result.exit_code == 1 and "hold the same weights" in line(result.stdout, "twins", "and")
@@ -298,30 +298,30 @@ def test_a_layer_that_does_not_exist(study: Study) -> None:
 
 
 def test_machines() -> None:
-    assert machine.cores(8).verdict == "PASS" and machine.cores(1).verdict == "NOTE"
-    assert machine.memory(10, 5).verdict == "PASS"
+    assert machine.cores(8).outcome == "PASS" and machine.cores(1).outcome == "NOTE"
+    assert machine.memory(10, 5).outcome == "PASS"
     short = machine.memory(5, 10)
-    assert short.verdict == "NOTE" and "batch_size" in short.mend
-    assert machine.torch_build().verdict == "PASS"
-    assert machine.gpu("cpu").verdict == "PASS"
+    assert short.outcome == "NOTE" and "batch_size" in short.mend
+    assert machine.torch_build().outcome == "PASS"
+    assert machine.gpu("cpu").outcome == "PASS"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_no_gpu_is_a_failure_only_where_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     note = machine.gpu("auto")
-    assert note.verdict == "NOTE" and "CUDA_VISIBLE_DEVICES=''" in note.found
+    assert note.outcome == "NOTE" and "CUDA_VISIBLE_DEVICES=''" in note.found
     fault = machine.gpu("cuda:0")
-    assert fault.verdict == "FAIL" and "device: auto" in fault.mend
+    assert fault.outcome == "FAIL" and "device: auto" in fault.mend
 
 
 def test_a_disk_that_is_too_small(tmp_path: Path) -> None:
     needs = Needs()
     wanted = {tmp_path / "resources": 10**18, tmp_path / "results" / "new": 1}
     (finding,) = machine.disk(wanted, needs)
-    assert finding.verdict == "FAIL" and "ln -s" in finding.mend
+    assert finding.outcome == "FAIL" and "ln -s" in finding.mend
     (finding,) = machine.disk({tmp_path: 1}, needs)
-    assert finding.verdict == "PASS" and not finding.mend
+    assert finding.outcome == "PASS" and not finding.mend
 
 
 # --- bundle and unbundle --------------------------------------------------------------------

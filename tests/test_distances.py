@@ -10,11 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect_iqa.distance_tables import Measured, distance_table
-from dissect_iqa.distances import (
-    DISTANCES,
-    measure_distances,
-    measure_layer,
-)
+from dissect_iqa.distances import DISTANCES, measure_distances, measure_layer
 from dissect_iqa.errors import UserError
 
 ALL = ["rmse", "normalized_rmse", "cosine", "correlation", "lpips_uniform", "dists", "mean_std"]

@@ -9,7 +9,7 @@ from model_rows import make_row
 from torch import nn
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import build, skeleton
+from dissect_iqa.models.architecture import build, skeleton
 from dissect_iqa.models.layers import layers_table, resolve_layers
 from dissect_iqa.models.layout import followed_layout, layout_of
 from dissect_iqa.models.network import InputPolicy

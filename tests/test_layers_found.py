@@ -14,7 +14,7 @@ from torch import nn
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.extract import extract_features
 from dissect_iqa.features.hooks import by_position
-from dissect_iqa.models.build import skeleton
+from dissect_iqa.models.architecture import skeleton
 from dissect_iqa.models.layers import choose_layers, layers_table
 from dissect_iqa.models.network import InputPolicy, Layer, Network
 from dissect_iqa.models.trace import trace

@@ -5,7 +5,7 @@ import torch
 from model_rows import make_row
 
 from dissect_iqa.features.hooks import LayerReader
-from dissect_iqa.models.build import build, skeleton
+from dissect_iqa.models.architecture import build, skeleton
 from dissect_iqa.models.inputs import input_policy
 from dissect_iqa.models.layers import resolve_layers
 from dissect_iqa.models.trace import trace

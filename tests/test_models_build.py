@@ -13,7 +13,8 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.models import torchvision_builders
-from dissect_iqa.models.build import build, load_network, skeleton
+from dissect_iqa.models.architecture import build, skeleton
+from dissect_iqa.models.build import load_network
 from dissect_iqa.models.weights_file import tensors_sha256, write_weights
 
 

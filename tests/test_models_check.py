@@ -7,8 +7,8 @@ import torch
 from model_rows import make_row
 from torch import nn
 
-from dissect_iqa.models.build import build
-from dissect_iqa.models.check import check_model, rivals
+from dissect_iqa.doctor.check_model import check_model, rivals
+from dissect_iqa.models.architecture import build
 from dissect_iqa.models.weights_file import write_weights
 
 
@@ -45,14 +45,14 @@ def prepared(folder, fault="none", seed=0):
 
 
 def failed(results):
-    return {result.name for result in results if not result.passed}
+    return {result.what for result in results if not result.passed}
 
 
 def test_a_sound_network_passes_everything(tmp_path):
     row, path = prepared(tmp_path)
     results = check_model(row, path, {"other": prepared(tmp_path, seed=1)[1]})
     assert not failed(results)
-    assert [result.name for result in results] == [
+    assert [result.what for result in results] == [
         "builds",
         "loads strictly",
         "layers",
@@ -82,23 +82,23 @@ def test_each_fault_is_found(tmp_path, fault, expected):
 def test_infinite_features_are_found(tmp_path):
     results = check_model(*prepared(tmp_path, "infinite"))
     assert failed(results) == {"finite"}
-    assert "'first'" in results[-1].detail
+    assert "'first'" in results[-1].found
 
 
 def test_shared_weights_are_found(tmp_path):
     row, path = prepared(tmp_path)
     copy = tmp_path / "copy.safetensors"
     write_weights(build(row, seed=0).state_dict(), copy, {"noted": "something else"})
-    (result,) = [r for r in check_model(row, path, {"twin": copy}) if r.name == "own weights"]
+    (result,) = [r for r in check_model(row, path, {"twin": copy}) if r.what == "own weights"]
     assert not result.passed
-    assert "twin" in result.detail
+    assert "twin" in result.found
     assert "fetch again" in result.mend
 
 
 def test_missing_or_unfit_weights_end_the_check(tmp_path):
     row, path = prepared(tmp_path)
     results = check_model(row, tmp_path / "none.safetensors")
-    assert [result.name for result in results] == ["builds", "weights"]
+    assert [result.what for result in results] == ["builds", "weights"]
     assert "snakemake" in results[-1].mend
     write_weights({"first.0.weight": torch.ones(1)}, path, {})
     assert failed(check_model(row, path)) == {"loads strictly"}

@@ -4,7 +4,7 @@ import pytest
 from model_rows import make_row
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import skeleton
+from dissect_iqa.models.architecture import skeleton
 from dissect_iqa.models.inputs import input_policy
 from dissect_iqa.models.network import InputPolicy
 

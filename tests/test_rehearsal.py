@@ -30,7 +30,8 @@ from dissect_iqa.datasets import (
 from dissect_iqa.datasets.rehearsal import take_few
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures import FIGURES
-from dissect_iqa.models.build import build, load_network
+from dissect_iqa.models.architecture import build
+from dissect_iqa.models.build import load_network
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.weights import fetch_weights
 from dissect_iqa.models.weights_file import weights_provenance

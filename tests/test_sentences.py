@@ -12,10 +12,10 @@ from conftest import snakemake, write_study
 from typer.testing import CliRunner
 
 from dissect_iqa.cli import app
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.job import job
 from dissect_iqa.planning import Told, told
-from dissect_iqa.validation import Origin, suggest
+from dissect_iqa.validation import Origin
 
 #: What Snakemake and Python put around an exception.
 NOISE = re.compile(r"Traceback|Exception|\.smk|Snakefile\", line|in file \"|Error in rule")

@@ -21,15 +21,11 @@ from torch import nn
 
 from dissect_iqa import download as download_module
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import build, load_network
+from dissect_iqa.models.architecture import build
+from dissect_iqa.models.build import load_network
 from dissect_iqa.models.sources import addresses
 from dissect_iqa.models.table import read_models
-from dissect_iqa.models.weights import (
-    fetch_weights,
-    require_distinct,
-    twins,
-    weights_provenance,
-)
+from dissect_iqa.models.weights import fetch_weights, require_distinct, twins, weights_provenance
 from dissect_iqa.models.weights_file import tensors_sha256
 from dissect_iqa.models.weights_lock import read_pins
 from dissect_iqa.provenance import canonical_json, fingerprint

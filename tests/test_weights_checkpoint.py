@@ -25,7 +25,7 @@ from model_rows import MODELS, make_row
 from safetensors.torch import save_file
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import build, skeleton
+from dissect_iqa.models.architecture import build, skeleton
 from dissect_iqa.models.checkpoint import load_into, select_state
 from dissect_iqa.models.inert import Shell
 from dissect_iqa.models.reading import read_checkpoint

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from dissect_iqa.baselines.learned import load_trunk
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import build, load_network
+from dissect_iqa.models.architecture import build
+from dissect_iqa.models.build import load_network
 from dissect_iqa.models.weights_file import (
     read_weights,
     tensors_sha256,

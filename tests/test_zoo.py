@@ -11,11 +11,12 @@ import torch
 from model_rows import MODELS, REPOSITORY
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import skeleton
+from dissect_iqa.models.architecture import skeleton
 from dissect_iqa.models.comparisons import factor_value, read_comparisons
-from dissect_iqa.models.inputs import input_policy, timm_name
+from dissect_iqa.models.inputs import input_policy
 from dissect_iqa.models.layers import resolve_layers
 from dissect_iqa.models.licence import non_commercial
+from dissect_iqa.models.row import timm_name
 from dissect_iqa.models.select import select
 from dissect_iqa.models.table import read_models
 from dissect_iqa.models.torchvision_builders import weights_of

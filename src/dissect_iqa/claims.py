@@ -9,8 +9,9 @@ from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.evidence import FAILS, HOLDS, OPEN
-from dissect_iqa.findings import CLAIMS, Run
+from dissect_iqa.findings import CLAIMS
 from dissect_iqa.plain_text import cell
+from dissect_iqa.run import Run
 from dissect_iqa.twins import is_untrained
 
 COLUMNS = [

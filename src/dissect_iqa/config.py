@@ -9,10 +9,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.distances import DISTANCES
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.readout_settings import ReadoutSettings
-from dissect_iqa.validation import Origin, Settings, explain, known_names, suggest
+from dissect_iqa.validation import Origin, Settings, explain, known_names
 
 
 class ExtractionSettings(Settings):

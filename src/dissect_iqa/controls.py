@@ -1,20 +1,17 @@
 """What a comparison with SSIM needs beside it: PSNR, and networks that have learned nothing."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.run import Run
 from dissect_iqa.twins import find_twins
-
-if TYPE_CHECKING:
-    from dissect_iqa.findings import Run
 
 _PSNR = ("psnr", "psnr_y")
 
 
-def beside(run: "Run", rival: str) -> str:
+def beside(run: Run, rival: str) -> str:
     """Say how PSNR and untrained networks do against the metric that models are held against.
 
     Parameters
@@ -59,7 +56,7 @@ def beside(run: "Run", rival: str) -> str:
     return " ".join(sentences)
 
 
-def training_adds(run: "Run") -> Iterator[str]:
+def training_adds(run: Run) -> Iterator[str]:
     """Say how each trained network does against its untrained twin."""
     gains = []
     networks = pd.concat([run.models, run.untrained])
@@ -72,7 +69,7 @@ def training_adds(run: "Run") -> Iterator[str]:
         yield f"What training adds: {'; '.join(gains)}."
 
 
-def _told(run: "Run", first: str, second: str) -> str:
+def _told(run: Run, first: str, second: str) -> str:
     outcome = run.outcome(first, second)
     if run.met(first, second):
         return " (can't be told apart)" if outcome == "open" else " (significant)"

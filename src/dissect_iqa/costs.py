@@ -16,7 +16,7 @@ from dissect_iqa.datasets.tables import read_dataset
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.estimate import Estimate, estimate
 from dissect_iqa.features.extract import match_layers
-from dissect_iqa.models.build import skeleton
+from dissect_iqa.models.architecture import skeleton
 from dissect_iqa.models.inputs import input_policy
 from dissect_iqa.models.layers import resolve_layers
 from dissect_iqa.models.network import Network

@@ -235,7 +235,7 @@ def _absent(header: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 def _no_header(path: Path, tried: dict[str, tuple[int, list[str]]], wanted: Sequence[str]) -> str:
     """Say what is missing, with the separator that makes most of the header."""
-    from dissect_iqa.validation import suggest
+    from dissect_iqa.errors import suggest
 
     separator = max(tried, key=lambda key: len(tried[key][1]))
     line, header = tried[separator]

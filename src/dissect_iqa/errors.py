@@ -1,6 +1,7 @@
-"""What is raised for anything that the user can mend, alone or several at once."""
+"""What is raised for anything that the user can mend, and what was perhaps meant."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 #: So many problems are listed; of the others only the number.
@@ -71,3 +72,15 @@ class Problems:
 
 class DamagedFile(UserError):
     """A file whose content isn't what its kind must be; whoever fetched it may fetch it again."""
+
+
+def suggest(word: str, allowed: Sequence[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the closest allowed word, or an empty string."""
+    # Later ones win: of words that differ by case only, the one that is written alike
+    known = {str(item).lower(): str(item) for item in allowed}
+    known |= {str(item): str(item) for item in allowed}
+    for text in (str(word), str(word).lower()):
+        close = difflib.get_close_matches(text, known, n=1)
+        if close:
+            return f" (did you mean {known[close[0]]!r}?)"
+    return ""

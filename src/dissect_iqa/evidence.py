@@ -20,7 +20,7 @@ MODERATE = 0.5
 
 
 @dataclass(frozen=True)
-class Finding:
+class Verdict:
     """A verdict with what it rests on.
 
     Attributes
@@ -86,7 +86,7 @@ def _fit(design: np.ndarray, y: np.ndarray, groups: np.ndarray) -> RegressionRes
     return OLS(y, design).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
 
 
-def too_few(families: pd.Series, what: str, needed: int = FEWEST_FAMILIES) -> Finding | None:
+def too_few(families: pd.Series, what: str, needed: int = FEWEST_FAMILIES) -> Verdict | None:
     """Return the finding that there are too few families, or None if there are enough.
 
     Parameters
@@ -103,14 +103,14 @@ def too_few(families: pd.Series, what: str, needed: int = FEWEST_FAMILIES) -> Fi
         return None
     text = f"This run has {count} {what}" + (f" of {_count(distinct)}." if count else ".")
     why = f"at least {needed} families are needed"
-    return Finding(OPEN, text, why, n=count, families=distinct)
+    return Verdict(OPEN, text, why, n=count, families=distinct)
 
 
 def _count(families: int) -> str:
     return "one family" if families == 1 else f"{families} families"
 
 
-def share(success: pd.Series, family: pd.Series, text: str, name: str) -> Finding:
+def share(success: pd.Series, family: pd.Series, text: str, name: str) -> Verdict:
     """Judge whether most models succeed, by Wilson's interval of their share.
 
     It is the interval of a share that was seen among as many models as there are families.
@@ -130,7 +130,7 @@ def share(success: pd.Series, family: pd.Series, text: str, name: str) -> Findin
     verdict = HOLDS if low > 0.5 else (FAILS if high < 0.5 else OPEN)
     counted = f"{total} models of {_count(families)}, which is what the interval counts"
     why = f"the interval of the share holds one half ({counted})" if verdict == OPEN else ""
-    return Finding(
+    return Verdict(
         *(verdict, text, why, name, fraction, float(low), float(high)),
         n=total,
         families=families,
@@ -164,7 +164,7 @@ def within_strata(
     family: pd.Series,
     names: tuple[str, str],
     what: str,
-) -> Finding:
+) -> Verdict:
     """Compare two kinds of models among those that are otherwise equal, family by family.
 
     Within a stratum, the difference of the two kinds' means; of a family's strata, the mean
@@ -187,7 +187,7 @@ def within_strata(
     means = table.groupby(["family", "stratum", "kind"])["value"].mean().unstack("kind")
     text = f"This run has {counts} models, {len(table)} of them in {groups} group(s) of {what}."
     if groups == 0:
-        return Finding(OPEN, text, f"no models of {what} to compare")
+        return Verdict(OPEN, text, f"no models of {what} to compare")
     by_family = (means[names[0]] - means[names[1]]).groupby("family").mean()
     effect, families = float(by_family.mean()), len(by_family)
     listed = ", ".join(f"{name} {gain:+.3f}" for name, gain in by_family.items())
@@ -198,12 +198,12 @@ def within_strata(
     title = f"SRCC of {names[0]} over {names[1]}"
     if families < 2:
         why = "one family says nothing about others"
-        return Finding(OPEN, text, why, title, effect, n=len(table), families=families)
+        return Verdict(OPEN, text, why, title, effect, n=len(table), families=families)
     error = float(by_family.std(ddof=1) / np.sqrt(families))
     low, high = effect + stats.t.ppf([0.025, 0.975], families - 1) * error
     p = float(2 * stats.t.sf(abs(effect) / error, families - 1)) if error > 0 else np.nan
     verdict = HOLDS if low > 0 else (FAILS if high < 0 else OPEN)
     why = f"the interval over {_count(families)} holds 0" if verdict == OPEN else ""
-    return Finding(
+    return Verdict(
         *(verdict, text, why, title, effect, float(low), float(high), p, len(table), families)
     )

@@ -18,13 +18,14 @@ from dissect_iqa.evidence import (
     HOLDS,
     MODERATE,
     OPEN,
-    Finding,
+    Verdict,
     rank_correlation,
     shape_of,
     share,
     too_few,
     within_strata,
 )
+from dissect_iqa.run import Run
 
 SSIM_FAMILY = ("ssim", "ssim_downsampled")
 LEARNED = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "dists", "dists_256")
@@ -43,67 +44,12 @@ _ENVIRONMENTS: tuple[tuple[str, str | None], ...] = (
 
 
 @dataclass(frozen=True)
-class Run:
-    """What is known of one data set in a run.
-
-    Attributes
-    ----------
-    dataset : str
-        Its name.
-    models : DataFrame
-        One row a trained model, indexed by id: `honest` (SRCC of the honestly chosen layer),
-        `honest_low`, `honest_high`, `last`, `layers`, and the model table's `function`,
-        `architecture`, `family`, `environment`, `top1`.
-    metrics : DataFrame
-        One row a metric, indexed by name: `value`, `low`, `high`.
-    comparisons : DataFrame
-        Rows of `compare` on this data set; may be empty.
-    untrained : DataFrame
-        The same as `models` of networks with random weights: controls, no models of the findings.
-    """
-
-    dataset: str
-    models: pd.DataFrame
-    metrics: pd.DataFrame
-    comparisons: pd.DataFrame
-    untrained: pd.DataFrame
-
-    def outcome(self, first: str, second: str) -> str:
-        """Tell whether `first` beats `second`: ``won``, ``lost`` or ``open``.
-
-        By their comparison if they met; else by intervals that don't overlap, which is stricter.
-        """
-        met = self._contests(first, second)
-        if len(met):
-            winner = met.iloc[0]["winner"]
-            return "open" if not winner else ("won" if winner == first else "lost")
-        (low1, high1), (low2, high2) = self._interval(first), self._interval(second)
-        if low1 > high2:
-            return "won"
-        return "lost" if high1 < low2 else "open"
-
-    def met(self, first: str, second: str) -> bool:
-        """Tell whether the two were compared with each other."""
-        return len(self._contests(first, second)) > 0
-
-    def _contests(self, first: str, second: str) -> pd.DataFrame:
-        held, names = self.comparisons, [first, second]
-        return held[held["first"].isin(names) & held["second"].isin(names)]
-
-    def _interval(self, name: str) -> tuple[float, float]:
-        for networks in (self.models, self.untrained):
-            if name in networks.index:
-                return tuple(networks.loc[name, ["honest_low", "honest_high"]])
-        return tuple(self.metrics.loc[name, ["low", "high"]])
-
-
-@dataclass(frozen=True)
 class Claim:
     """One finding of the paper: its name, its sentence, and its check."""
 
     name: str
     finding: str
-    check: Callable[[Run], Finding] = field(repr=False)
+    check: Callable[[Run], Verdict] = field(repr=False)
 
 
 def scale_of(environment: str) -> str | None:
@@ -121,11 +67,11 @@ def supervision_of(function: str) -> str | None:
     return "self- or unsupervised" if re.match(r"(self-|un)supervised", str(function)) else None
 
 
-def most_beat_ssim(run: Run) -> Finding:
+def most_beat_ssim(run: Run) -> Verdict:
     """Hold if the share of models above SSIM is over one half, and most are so significantly."""
     present = [name for name in SSIM_FAMILY if name in run.metrics.index]
     if not present or run.models.empty:
-        return Finding(OPEN, "No model or no SSIM has a correlation here.", "nothing to compare")
+        return Verdict(OPEN, "No model or no SSIM has a correlation here.", "nothing to compare")
     rival = run.metrics.loc[present, "value"].idxmax()
     above = run.models["honest"] > run.metrics.loc[rival, "value"]
     outcomes = [run.outcome(name, rival) for name in run.models.index]
@@ -142,14 +88,14 @@ def most_beat_ssim(run: Run) -> Finding:
     return found
 
 
-def some_beat_learned(run: Run) -> Finding:
+def some_beat_learned(run: Run) -> Verdict:
     """Hold if one model beats every LPIPS and DISTS of the run significantly."""
     present = [name for name in LEARNED if name in run.metrics.index]
     kinds = {name.partition("_")[0] for name in present}
     if run.models.empty or kinds != {"lpips", "dists"}:
         lacking = " and ".join(name.upper() for name in ("lpips", "dists") if name not in kinds)
         text = f"Not computed here: {lacking}." if lacking else "No model has a correlation."
-        return Finding(OPEN, text, "the finding is about LPIPS and DISTS together")
+        return Verdict(OPEN, text, "the finding is about LPIPS and DISTS together")
     outcomes = {name: [run.outcome(name, rival) for rival in present] for name in run.models.index}
     winners = [name for name, found in outcomes.items() if set(found) == {"won"}]
     beaten = [name for name, found in outcomes.items() if "lost" in found]
@@ -162,12 +108,12 @@ def some_beat_learned(run: Run) -> Finding:
     )
     verdict = HOLDS if winners else (FAILS if len(beaten) == len(outcomes) else OPEN)
     why = "no difference is large enough for this number of pictures" if verdict == OPEN else ""
-    return Finding(
+    return Verdict(
         verdict, text, why, "SRCC above the best of LPIPS and DISTS", margin, n=len(outcomes)
     )
 
 
-def supervised_better(run: Run) -> Finding:
+def supervised_better(run: Run) -> Verdict:
     """Hold if supervised classifiers beat otherwise equal self- and unsupervised networks."""
     kind = run.models["function"].map(supervision_of)
     stratum = run.models["architecture"].str.split().str[0] + " on " + run.models["environment"]
@@ -181,7 +127,7 @@ def supervised_better(run: Run) -> Finding:
     )
 
 
-def large_natural_better(run: Run) -> Finding:
+def large_natural_better(run: Run) -> Verdict:
     """Hold if networks from large natural data sets beat otherwise equal ones from others."""
     kind = run.models["environment"].map(scale_of)
     stratum = run.models["architecture"].str.split().str[0] + ", " + run.models["function"]
@@ -195,7 +141,7 @@ def large_natural_better(run: Run) -> Finding:
     )
 
 
-def accuracy_no_guide(run: Run) -> Finding:
+def accuracy_no_guide(run: Run) -> Verdict:
     """Hold if accuracy and correlation are at most moderately related, or by an inverted U."""
     table = _classifiers(run)
     table = table[table["top1"].notna()]
@@ -214,13 +160,13 @@ def accuracy_no_guide(run: Run) -> Finding:
     )
     verdict = HOLDS if high < MODERATE or shape == "inverted U" else (FAILS if low > 0 else OPEN)
     why = f"the interval holds 0 and more than {MODERATE}" if verdict == OPEN else ""
-    return Finding(
+    return Verdict(
         *(verdict, text, why, "rank correlation with accuracy"),
         *(rho, low, high, p, len(table), families),
     )
 
 
-def simpler_better(run: Run) -> Finding:
+def simpler_better(run: Run) -> Verdict:
     """Hold if SRCC falls with the number of layers among supervised classifiers."""
     table = _classifiers(run)
     few = too_few(table["family"], "supervised ImageNet-1k classifiers")
@@ -236,17 +182,17 @@ def simpler_better(run: Run) -> Finding:
     )
     verdict = HOLDS if high < 0 else (FAILS if low > 0 else OPEN)
     why = "the interval holds 0" if verdict == OPEN else ""
-    return Finding(
+    return Verdict(
         *(verdict, text, why, "rank correlation with the number of layers"),
         *(rho, low, high, p, len(table), families),
     )
 
 
-def best_not_last(run: Run) -> Finding:
+def best_not_last(run: Run) -> Verdict:
     """Hold if for most models a layer chosen on other pictures beats the last one."""
     table = run.models[run.models["last"].notna()]
     if table.empty:
-        return Finding(OPEN, "No model has more than one layer here.", "nothing to choose from")
+        return Verdict(OPEN, "No model has more than one layer here.", "nothing to choose from")
     gain = table["honest"] - table["last"]
     text = (
         f"For {(gain > 0).sum()} of {len(table)} models the best layer, honestly chosen, has a "
@@ -256,12 +202,12 @@ def best_not_last(run: Run) -> Finding:
     return share(gain > 0, table["family"], text, title)
 
 
-def best_classifier_not_best(run: Run) -> Finding:
+def best_classifier_not_best(run: Run) -> Verdict:
     """Hold if the best metric is significantly better than the most accurate classifier."""
     table = run.models[run.models["top1"].notna()]
     if len(table) < 3:
         text = f"This run has {len(table)} models with a published accuracy."
-        return Finding(OPEN, text, "at least 3 are needed", n=len(table))
+        return Verdict(OPEN, text, "at least 3 are needed", n=len(table))
     metric, classifier = table["honest"].idxmax(), table["top1"].idxmax()
     margin = table.loc[metric, "honest"] - table.loc[classifier, "honest"]
     rank = int((table["honest"] > table.loc[classifier, "honest"]).sum()) + 1
@@ -273,7 +219,7 @@ def best_classifier_not_best(run: Run) -> Finding:
     outcome = run.outcome(metric, classifier) if metric != classifier else "lost"
     verdict = {"won": HOLDS, "lost": FAILS, "open": OPEN}[outcome]
     why = "the difference is not significant" if verdict == OPEN else ""
-    return Finding(verdict, text, why, "SRCC lost by the best classifier", margin, n=len(table))
+    return Verdict(verdict, text, why, "SRCC lost by the best classifier", margin, n=len(table))
 
 
 #: The findings, in the order in which they are reported.

@@ -23,10 +23,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from dissect_iqa.distance_tables import Measured, check_finite, distance_table, match_pairs
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.readout_settings import METHODS
 from dissect_iqa.readout_weights import fit_weights, out_of_fold
-from dissect_iqa.validation import check_names, suggest
+from dissect_iqa.validation import check_names
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ Nothing that it computes is a result: everything lies in a folder of its own, ev
 carries the mark of a rehearsal, and every table, figure and text says so.
 """
 
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,13 +54,3 @@ def shortest_side(config: Config, rows: Iterable[ModelRow]) -> int:
     """Return how many pixels a made-up picture needs at least, for metrics and networks."""
     metrics = (BASELINES[name].smallest for name in config.baselines)
     return max([_SHORTEST, *metrics, *map(least_side, rows)])
-
-
-def seed_of(row: ModelRow) -> int:
-    """Return the seed of a row's random start; rows that name the same weights share it.
-
-    An untrained network keeps its own: there, the rehearsal's weights are the real ones.
-    """
-    if row.weights_kind == "seed":
-        return int(row.weights_source)
-    return zlib.crc32(f"{row.builder} {row.architecture} {row.weights}".encode())

@@ -18,15 +18,16 @@ from dissect_iqa.config_files import check_files
 from dissect_iqa.correlation.contests import MOST, contests, everyone
 from dissect_iqa.datasets.changed import DAMAGE
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.registry import read_datasets
-from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.datasets.registry import of_triplets, read_datasets
+from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.models.comparisons import read_comparisons
+from dissect_iqa.models.seeds import seed_of
 from dissect_iqa.models.table import ModelRow, read_models, select
 from dissect_iqa.own_files import OwnFiles
 from dissect_iqa.provenance import canonical_json, fingerprint, table_provenance
-from dissect_iqa.rehearsal import FOLDER, REHEARSAL_VERSION, rehearsed, seed_of, shortest_side
+from dissect_iqa.rehearsal import FOLDER, REHEARSAL_VERSION, rehearsed, shortest_side
 from dissect_iqa.text_files import read_text
-from dissect_iqa.validation import Origin, suggest
+from dissect_iqa.validation import Origin
 
 #: Raise a stage's number when its code changes what it computes; never for cosmetics.
 STAGE_VERSIONS = {
@@ -326,7 +327,7 @@ class Study:
         return (
             bool(self.config.readouts.names)
             and name in self.models
-            and not self.dataset(dataset).triplets
+            and not of_triplets(self.dataset(dataset))
         )
 
     def readout_sources(self, dataset: str) -> list[str]:
@@ -334,12 +335,14 @@ class Study:
         if not self.config.readouts.transfer:
             return []
         return [
-            name for name, entry in self.datasets.items() if name != dataset and not entry.triplets
+            name
+            for name, entry in self.datasets.items()
+            if name != dataset and not of_triplets(entry)
         ]
 
     def rated(self) -> list[str]:
         """Return the data sets whose pictures people rated, instead of choosing between two."""
-        return [name for name, entry in self.datasets.items() if not entry.triplets]
+        return [name for name, entry in self.datasets.items() if not of_triplets(entry)]
 
     def contests(self) -> list[tuple[str, str]]:
         """Return which models and metrics are compared because a question is behind it."""

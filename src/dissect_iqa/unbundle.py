@@ -19,13 +19,7 @@ from typing import Any
 import yaml
 
 from dissect_iqa.archives import open_tar, size_limit
-from dissect_iqa.bundle_format import (
-    MANIFEST,
-    Member,
-    is_record,
-    read_manifest,
-    take_manifest,
-)
+from dissect_iqa.bundle_format import MANIFEST, Member, is_record, read_manifest, take_manifest
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.table import read_models
 from dissect_iqa.provenance import sha256_file

@@ -1,6 +1,5 @@
 """What people write is checked here: one sentence a problem, with its place and what is allowed."""
 
-import difflib
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from dissect_iqa.delimited import to_number
-from dissect_iqa.errors import LISTED, UserError
+from dissect_iqa.errors import LISTED, UserError, suggest
 from dissect_iqa.plain_text import is_text
 from dissect_iqa.text_files import read_text
 
@@ -54,18 +53,6 @@ class Settings(BaseModel):
         if number is None or number != number or abs(number) == float("inf"):
             raise ValueError(f"a {'whole ' * (kinds == {int})}number is needed")
         return number
-
-
-def suggest(word: str, allowed: Sequence[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the closest allowed word, or an empty string."""
-    # Later ones win: of words that differ by case only, the one that is written alike
-    known = {str(item).lower(): str(item) for item in allowed}
-    known |= {str(item): str(item) for item in allowed}
-    for text in (str(word), str(word).lower()):
-        close = difflib.get_close_matches(text, known, n=1)
-        if close:
-            return f" (did you mean {known[close[0]]!r}?)"
-    return ""
 
 
 def check_names(what: str, names: Sequence[str], allowed: Sequence[str]) -> None:

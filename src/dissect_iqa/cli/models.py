@@ -17,8 +17,7 @@ from dissect_iqa.cli.console import (
     sentence,
     width,
 )
-from dissect_iqa.errors import UserError
-from dissect_iqa.validation import suggest
+from dissect_iqa.errors import UserError, suggest
 
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="An id of the model table.")]
 ModelTable = Annotated[Path, typer.Option(help="The model table.")]
@@ -118,7 +117,7 @@ def info(
 @sentence
 def check(model: ModelId, table: ModelTable = TABLE) -> None:
     """Check one model in under a minute; its weights must have been fetched."""
-    from dissect_iqa.models.check import check_model, rivals
+    from dissect_iqa.doctor.check_model import check_model, rivals
     from dissect_iqa.models.table import read_models
 
     row = _row(model, table)
@@ -128,10 +127,7 @@ def check(model: ModelId, table: ModelTable = TABLE) -> None:
     others = {name: _weights(name) for name in rivals(row, read_models(table).values())}
     results = check_model(row, weights, others)
     print_verdicts(
-        (
-            ("PASS" if item.passed else "FAIL", item.name, item.detail, item.mend)
-            for item in results
-        ),
+        ((item.outcome, item.what, item.found, item.mend) for item in results),
         model,
     )
     if not all(item.passed for item in results):

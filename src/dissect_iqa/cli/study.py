@@ -23,9 +23,9 @@ def doctor(configfile: ConfigFiles = None) -> None:
     """Check machine, configuration, weights and data before a study runs."""
     from dissect_iqa.doctor import examine, snakemake_command
 
-    findings = examine(configfile or ())
-    print_verdicts((item.verdict, item.what, item.found, item.mend) for item in findings)
-    if any(item.verdict == "FAIL" for item in findings):
+    checks = examine(configfile or ())
+    print_verdicts((item.outcome, item.what, item.found, item.mend) for item in checks)
+    if any(not item.passed for item in checks):
         raise typer.Exit(1)
     say(f"Nothing is in the way of: {snakemake_command(configfile or ())} all")
 

@@ -4,11 +4,13 @@ Pairs of one reference share its content, so they are not independent. Reference
 resampled, left out and counted; a reference with all its pairs is called a cluster.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
 
 #: With fewer references than this, an interval from resampling them is only a rough guide.
@@ -175,3 +177,18 @@ def cap_infinite(values: np.ndarray, cap: float = 100.0) -> np.ndarray:
     finite = np.abs(values[~infinite])
     bound = max(cap, finite.max()) if finite.size else cap
     return np.where(infinite, np.sign(values) * bound, values)
+
+
+def subsets(pairs: pd.DataFrame, settings: StatisticsSettings) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the name and the mask of every subset of pairs that is to be looked at."""
+    yield "all", np.ones(len(pairs), dtype=bool)
+    if settings.per_type:
+        codes, names = pd.factorize(pairs["distortion"].astype(object))
+        for code, name in enumerate(names):
+            yield f"type:{name}", codes == code
+    if settings.subsets:
+        for column in pairs.columns:
+            if str(column).startswith("subset_"):
+                mask = pairs[column].fillna(False).to_numpy(dtype=bool)
+                if mask.any():
+                    yield f"subset:{str(column).removeprefix('subset_')}", mask

@@ -17,6 +17,7 @@ from dissect_iqa.correlation.clusters import (
     check_pairs,
     describe,
     read_columns,
+    subsets,
 )
 from dissect_iqa.correlation.jackknife import FEWEST, grouped, interval, make_plan
 from dissect_iqa.correlation.logistic import fit_logistic
@@ -131,21 +132,6 @@ def _tell_undefined(table: pd.DataFrame, where: str) -> None:
             describe(undefined.iloc[0]),
             f", and for {len(undefined) - 1} more" if len(undefined) > 1 else "",
         )
-
-
-def subsets(pairs: pd.DataFrame, settings: StatisticsSettings) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the name and the mask of every subset of pairs that is to be looked at."""
-    yield "all", np.ones(len(pairs), dtype=bool)
-    if settings.per_type:
-        codes, names = pd.factorize(pairs["distortion"].astype(object))
-        for code, name in enumerate(names):
-            yield f"type:{name}", codes == code
-    if settings.subsets:
-        for column in pairs.columns:
-            if str(column).startswith("subset_"):
-                mask = pairs[column].fillna(False).to_numpy(dtype=bool)
-                if mask.any():
-                    yield f"subset:{str(column).removeprefix('subset_')}", mask
 
 
 class _Block:

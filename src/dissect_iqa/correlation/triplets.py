@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.correlation.clusters import Clusters, Columns
+from dissect_iqa.correlation.clusters import Clusters, Columns, subsets
 from dissect_iqa.correlation.means import means
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
@@ -97,8 +97,6 @@ def mean_credit(
     settings : StatisticsSettings
         What the intervals are made with.
     """
-    from dissect_iqa.correlation.layers import subsets
-
     codes = Clusters.of(triplets).codes
     for name, mask in subsets(triplets, settings):
         # from -1 to 1, as correlations are

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
+from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.file_names import folded, is_text, looks, spelled
 from dissect_iqa.errors import UserError
-
-if TYPE_CHECKING:
-    from dissect_iqa.datasets.entry import DatasetEntry
 
 Direction = Literal["higher is better", "higher is worse"]
 
@@ -134,7 +132,7 @@ class DatasetKind:
 
     name: str
     title: str
-    read: Callable[["Index", "DatasetEntry"], Reading]
+    read: Callable[["Index", DatasetEntry], Reading]
     direction: Direction
     citation: Citation
     licence: str
@@ -147,11 +145,11 @@ class DatasetKind:
     triplets: bool = False
     counts: dict[str, Counts] = field(default_factory=dict)
 
-    def split(self, entry: "DatasetEntry") -> str:
+    def split(self, entry: DatasetEntry) -> str:
         """Return the chosen split, the first one by default, "" if there are none."""
         return entry.split or (self.splits[0] if self.splits else "")
 
-    def expected(self, entry: "DatasetEntry", reading: Reading) -> Counts | None:
+    def expected(self, entry: DatasetEntry, reading: Reading) -> Counts | None:
         """Return the counts that must come out, or None."""
         return reading.counts or self.counts.get(self.split(entry))
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from dissect_iqa.provenance import sha256_file
-from dissect_iqa.validation import Settings, suggest
+from dissect_iqa.validation import Settings
 
 #: Raise it with any change of `demo.py` that alters a pixel or a score: studies then make it anew.
 DEMO_VERSION = 2
@@ -44,7 +44,11 @@ class MirrorEntry(Settings):
 
 
 class DatasetEntry(Settings):
-    """A data set of the study. `kind` alone is enough for those that can be downloaded."""
+    """A data set of the study. `kind` alone is enough for those that can be downloaded.
+
+    `dissect_iqa.datasets.registry.parse_entry` makes one, and checks that its options mean
+    something for its kind.
+    """
 
     kind: str = Field(description="Which data set; 'folder' for pictures of your own.")
     folder: Path | None = Field(
@@ -96,49 +100,6 @@ class DatasetEntry(Settings):
     def _one_archive(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str | Path) else value
 
-    @model_validator(mode="after")
-    def _check(self) -> "DatasetEntry":
-        from dissect_iqa.datasets.registry import KINDS
-
-        allowed = [*KINDS, "folder", "demo"]
-        if self.kind not in allowed:
-            raise ValueError(
-                f"unknown kind {self.kind!r}{suggest(self.kind, allowed)}; "
-                f"allowed: {', '.join(allowed)}"
-            )
-        problems = self._unfit(KINDS[self.kind].options if self.kind in KINDS else frozenset())
-        if self.kind in KINDS and self.split not in (None, *KINDS[self.kind].splits):
-            splits = KINDS[self.kind].splits
-            problems.append(
-                f"unknown split {self.split!r} of {self.kind}{suggest(str(self.split), splits)}; "
-                f"allowed: {', '.join(splits) or 'none'}"
-            )
-        if self.kind == "folder":
-            missing = [name for name in ("folder", "csv", "direction") if not getattr(self, name)]
-            problems += [
-                f"a data set of kind 'folder' needs the option {name!r}" for name in missing
-            ]
-            if self.reference.lower() == self.distorted.lower():
-                problems.append("'reference' and 'distorted' name the same column")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _unfit(self, options: frozenset[str]) -> list[str]:
-        """Return what is wrong with the options that are set, given those that the kind has."""
-        wrong = set(KIND_OPTIONS) - options
-        if self.kind != "folder":
-            wrong |= set(FOLDER_OPTIONS)
-        else:
-            wrong |= {"archive", "mirrors"}
-        if self.kind == "demo":
-            wrong |= {"folder", "archive", "mirrors", "ignore"}
-        unused = sorted(wrong & self.model_fields_set)
-        problems = [f"option {name!r} means nothing for kind {self.kind!r}" for name in unused]
-        if self.folder is not None and (self.archive or self.mirrors) and not unused:
-            problems.append("'folder' excludes 'archive' and 'mirrors': give one of them")
-        return problems
-
     def spec(self) -> dict[str, Any]:
         """Return everything that can change the prepared tables, as plain data.
 
@@ -157,13 +118,6 @@ class DatasetEntry(Settings):
             path = self.csv_path()
             content["csv_sha256"] = sha256_file(path) if path.is_file() else None
         return content
-
-    @property
-    def triplets(self) -> bool:
-        """Whether people chose the closer of two pictures instead of rating one."""
-        from dissect_iqa.datasets.registry import KINDS
-
-        return self.kind in KINDS and KINDS[self.kind].triplets
 
     def csv_path(self) -> Path:
         """Return the path of a user's table of scores; a relative one is below `folder`."""

@@ -10,7 +10,7 @@ from dissect_iqa.datasets.base import DatasetKind
 from dissect_iqa.datasets.cid22 import CID22
 from dissect_iqa.datasets.cidiq import CIDIQ
 from dissect_iqa.datasets.csiq import CSIQ
-from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.entry import FOLDER_OPTIONS, KIND_OPTIONS, DatasetEntry
 from dissect_iqa.datasets.kadid10k import KADID10K
 from dissect_iqa.datasets.live import LIVE
 from dissect_iqa.datasets.livemd import LIVE_MD
@@ -21,7 +21,7 @@ from dissect_iqa.datasets.pipal import PIPAL
 from dissect_iqa.datasets.tid2008 import TID2008
 from dissect_iqa.datasets.tid2013 import TID2013
 from dissect_iqa.datasets.vclfer import VCLFER
-from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.strict_yaml import read_yaml
 from dissect_iqa.validation import explain, find_in_yaml
 
@@ -92,10 +92,58 @@ def read_datasets(path: Path | str) -> dict[str, DatasetEntry]:
 
 def parse_entry(name: str, values: dict, path: Path | str = "datasets") -> DatasetEntry:
     """Validate one entry; see `read_datasets`."""
+    files = [path] if Path(path).is_file() else []
     try:
-        return DatasetEntry.model_validate(values)
+        entry = DatasetEntry.model_validate(values)
     except ValidationError as error:
-        files = [path] if Path(path).is_file() else []
         text = explain(error, DatasetEntry, lambda location: find_in_yaml(files, (name, *location)))
         lines = [f"data set {name!r}: {line}" for line in text.splitlines()]
         raise UserError("\n".join(lines)) from error
+    problems = _problems(entry)
+    if problems:
+        place = find_in_yaml(files, (name,))
+        raise UserError(f"data set {name!r}: {place}: {'; '.join(problems)}")
+    return entry
+
+
+def of_triplets(entry: DatasetEntry) -> bool:
+    """Tell whether people chose the closer of two pictures instead of rating one."""
+    return entry.kind in KINDS and KINDS[entry.kind].triplets
+
+
+def _problems(entry: DatasetEntry) -> list[str]:
+    """Return what of an entry doesn't go together."""
+    allowed = [*KINDS, "folder", "demo"]
+    if entry.kind not in allowed:
+        close = suggest(entry.kind, allowed)
+        return [f"unknown kind {entry.kind!r}{close}; allowed: {', '.join(allowed)}"]
+    kind = KINDS.get(entry.kind)
+    problems = _unfit(entry, kind.options if kind else frozenset())
+    if kind and entry.split not in (None, *kind.splits):
+        problems.append(
+            f"unknown split {entry.split!r} of {entry.kind}"
+            f"{suggest(str(entry.split), kind.splits)}; "
+            f"allowed: {', '.join(kind.splits) or 'none'}"
+        )
+    if entry.kind == "folder":
+        missing = [name for name in ("folder", "csv", "direction") if not getattr(entry, name)]
+        problems += [f"a data set of kind 'folder' needs the option {name!r}" for name in missing]
+        if entry.reference.lower() == entry.distorted.lower():
+            problems.append("'reference' and 'distorted' name the same column")
+    return problems
+
+
+def _unfit(entry: DatasetEntry, options: frozenset[str]) -> list[str]:
+    """Return what is wrong with the options that are set, given those that the kind has."""
+    wrong = set(KIND_OPTIONS) - options
+    if entry.kind != "folder":
+        wrong |= set(FOLDER_OPTIONS)
+    else:
+        wrong |= {"archive", "mirrors"}
+    if entry.kind == "demo":
+        wrong |= {"folder", "archive", "mirrors", "ignore"}
+    unused = sorted(wrong & entry.model_fields_set)
+    problems = [f"option {name!r} means nothing for kind {entry.kind!r}" for name in unused]
+    if entry.folder is not None and (entry.archive or entry.mirrors) and not unused:
+        problems.append("'folder' excludes 'archive' and 'mirrors': give one of them")
+    return problems

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from dissect_iqa.config_files import config_values
-from dissect_iqa.doctor.finding import AGAIN, Finding
+from dissect_iqa.doctor.checks import AGAIN, Check
 from dissect_iqa.doctor.inputs import comparisons, data_sets, distinct, upfront, weights
 from dissect_iqa.doctor.machine import cores, disk, gpu, memory, torch_build
 from dissect_iqa.doctor.needs import study_needs
@@ -22,7 +22,7 @@ from dissect_iqa.study import Study
 
 def examine(
     config_files: Sequence[Path | str] = (), resources: Path = Path("resources")
-) -> list[Finding]:
+) -> list[Check]:
     """Look at the machine and at everything that a study needs.
 
     Parameters
@@ -42,15 +42,15 @@ def snakemake_command(config_files: Sequence[Path | str] = ()) -> str:
     return f"snakemake{files} --cores"
 
 
-def _of_this_study(item: Finding, config_files: Sequence[Path | str]) -> Finding:
+def _of_this_study(item: Check, config_files: Sequence[Path | str]) -> Check:
     """Name the configuration files in the commands, which would mend another study otherwise."""
     again = "dissect-iqa doctor" + "".join(f" --configfile {file}" for file in config_files)
     mend = item.mend.replace("snakemake --cores", snakemake_command(config_files))
     return replace(item, mend=mend.replace("dissect-iqa doctor", again))
 
 
-def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Finding]:
-    findings = [cores(len(os.sched_getaffinity(0))), torch_build()]
+def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Check]:
+    checks = [cores(len(os.sched_getaffinity(0))), torch_build()]
     try:
         values, files = config_values(config_files)
         # What the real run needs, also where the configuration is that of a rehearsal
@@ -58,18 +58,18 @@ def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Findin
         rows = study.weights_rows()
     except UserError as error:
         fault = f"correct what it names, {AGAIN}"
-        return [*findings, gpu("auto"), Finding("FAIL", "configuration", str(error), fault)]
+        return [*checks, gpu("auto"), Check("FAIL", "configuration", str(error), fault)]
     needs = study_needs(study, resources, rows)
     count = f"models: {len(study.models)}, data sets: {len(study.datasets)}"
     return [
-        *findings,
+        *checks,
         gpu(study.config.extraction.device),
         memory(psutil.virtual_memory().total, needs.memory),
         *disk({resources: needs.weights + needs.data, Path("results"): needs.features}, needs),
-        Finding("PASS", "configuration", count),
+        Check("PASS", "configuration", count),
         comparisons(study),
         *upfront(study, resources),
-        *(Finding("FAIL", "layers", fault, f"correct its line, {AGAIN}") for fault in needs.faults),
+        *(Check("FAIL", "layers", fault, f"correct its line, {AGAIN}") for fault in needs.faults),
         *weights(study, rows, resources / "weights"),
         distinct([row.id for row in rows], resources / "weights"),
         *data_sets(study, resources),

@@ -7,7 +7,7 @@ from typing import Any
 
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.status import datasets_status
-from dissect_iqa.doctor.finding import AGAIN, Finding
+from dissect_iqa.doctor.checks import AGAIN, Check
 from dissect_iqa.errors import UserError
 from dissect_iqa.models.comparisons import read_comparisons
 from dissect_iqa.models.row import ModelRow
@@ -19,32 +19,32 @@ from dissect_iqa.sums import names_of
 from dissect_iqa.upfront import check_upfront
 
 
-def comparisons(study: Study) -> Finding:
+def comparisons(study: Study) -> Check:
     """Check the comparisons against the whole model table."""
     config = study.config
     if not config.comparisons.is_file():
-        return Finding("NOTE", "comparisons", f"{config.comparisons}: not there, so there are none")
+        return Check("NOTE", "comparisons", f"{config.comparisons}: not there, so there are none")
     try:
         read = read_comparisons(config.comparisons, read_models(config.models_table))
     except UserError as error:
-        return Finding("FAIL", "comparisons", str(error), f"correct it, {AGAIN}")
-    return Finding(
+        return Check("FAIL", "comparisons", str(error), f"correct it, {AGAIN}")
+    return Check(
         "PASS", "comparisons", f"{len(read)}, of which {len(study.comparisons)} have two members"
     )
 
 
-def upfront(study: Study, resources: Path) -> list[Finding]:
+def upfront(study: Study, resources: Path) -> list[Check]:
     """Check what a run checks before it starts: whether all that is named exists and fits."""
     try:
         check_upfront(study, resources)
     except UserError as error:
-        return [Finding("FAIL", "inputs", str(error), f"correct what it names, {AGAIN}")]
-    return [Finding("PASS", "inputs", "models, data sets and baselines go together")]
+        return [Check("FAIL", "inputs", str(error), f"correct what it names, {AGAIN}")]
+    return [Check("PASS", "inputs", "models, data sets and baselines go together")]
 
 
-def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Finding]:
+def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Check]:
     """Check that weights are here, whole, and made from what the study says."""
-    findings, good = [], 0
+    checks, good = [], 0
     absent: list[str] = []
     stale: list[str] = []
     for row in rows:
@@ -53,7 +53,7 @@ def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Findin
         if not path.is_file():
             if row.weights_kind == "file" and not source.is_file():
                 mend = f"put the file there, or correct the column weights of {row.id}"
-                findings.append(Finding("FAIL", "weights", f"{row.id}: no file {source}", mend))
+                checks.append(Check("FAIL", "weights", f"{row.id}: no file {source}", mend))
             else:
                 absent.append(row.id)
             continue
@@ -61,14 +61,14 @@ def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Findin
             mark = weights_provenance(path)["fingerprint"]
         except UserError as error:
             mend = f"rm {path} && snakemake --cores 1 {path}"
-            findings.append(Finding("FAIL", "weights", str(error), mend))
+            checks.append(Check("FAIL", "weights", str(error), mend))
             continue
         if mark == study.fingerprint("fetch_weights", name=row.id):
             good += 1
         elif row.id in study.own.stale:
             found = f"{row.id}: {study.own.stale[row.id]} changed since its weights were made"
             mend = f"snakemake --cores 1 {path}"
-            findings.append(Finding("NOTE", "weights", f"{found}; the next run renews it", mend))
+            checks.append(Check("NOTE", "weights", f"{found}; the next run renews it", mend))
         else:
             stale.append(row.id)
     again = "the next run fetches them"
@@ -78,13 +78,13 @@ def weights(study: Study, rows: Iterable[ModelRow], folder: Path) -> list[Findin
         if names:
             mend = "snakemake --cores 1 --until fetch_weights"
             found = f"{len(names)} {what} ({again}): {names_of(names)}"
-            findings.append(Finding("NOTE", "weights", found, mend))
+            checks.append(Check("NOTE", "weights", found, mend))
     if good:
-        findings.insert(0, Finding("PASS", "weights", f"{good} here, as the study wants"))
-    return findings
+        checks.insert(0, Check("PASS", "weights", f"{good} here, as the study wants"))
+    return checks
 
 
-def distinct(names: Sequence[str], folder: Path) -> Finding:
+def distinct(names: Sequence[str], folder: Path) -> Check:
     """Check that no two models from different sources hold the same weights."""
     sums: dict[str, list[str]] = {}
     for name in names:
@@ -101,17 +101,17 @@ def distinct(names: Sequence[str], folder: Path) -> Finding:
     except UserError as error:
         twins = [name for name in crowd if f" {name} (" in f" {error}"]
         paths = " ".join(str(folder / f"{name}.safetensors") for name in twins)
-        return Finding("FAIL", "twins", str(error), f"rm {paths} && snakemake --cores 1 {paths}")
-    return Finding("PASS", "twins", f"no two of {len(sums)} models share weights by accident")
+        return Check("FAIL", "twins", str(error), f"rm {paths} && snakemake --cores 1 {paths}")
+    return Check("PASS", "twins", f"no two of {len(sums)} models share weights by accident")
 
 
-def data_sets(study: Study, resources: Path) -> list[Finding]:
+def data_sets(study: Study, resources: Path) -> list[Check]:
     """Check that each data set is prepared as the study wants, or that a run can prepare it."""
     states = datasets_status(study.datasets, resources)
     return [_data_set(study, row, resources) for row in states.itertuples(index=False)]
 
 
-def _data_set(study: Study, row: Any, resources: Path) -> Finding:
+def _data_set(study: Study, row: Any, resources: Path) -> Check:
     """Judge one line of `datasets_status`."""
     what, entry = f"data set {row.dataset}", study.datasets[row.dataset]
     table, folder = study.config.datasets_table, resources / "datasets" / row.dataset
@@ -119,23 +119,23 @@ def _data_set(study: Study, row: Any, resources: Path) -> Finding:
     changed = study.own.pictures.get(row.dataset)
     if row.state == "ready" and changed:
         found = f"{len(changed)} file(s) changed since it was prepared ({names_of(changed)})"
-        return Finding("NOTE", what, f"{found}; the next run prepares it anew", run)
+        return Check("NOTE", what, f"{found}; the next run prepares it anew", run)
     if row.state == "ready":
         mark = table_provenance(folder / "pairs.parquet")["fingerprint"]
         if mark == study.fingerprint("fetch_dataset", row.dataset):
-            return Finding("PASS", what, f"{row.pairs:.0f} pairs")
-        return Finding("NOTE", what, "made with other settings; the next run makes it anew", run)
+            return Check("PASS", what, f"{row.pairs:.0f} pairs")
+        return Check("NOTE", what, "made with other settings; the next run makes it anew", run)
     if row.state == "damaged":
         mend = f"rm {folder}/*.parquet {folder}/provenance.json && {run}"
-        return Finding("FAIL", what, row.next, mend)
+        return Check("FAIL", what, row.next, mend)
     if entry.kind == "folder" and not entry.csv_path().is_file():
         mend = f"put it there, or correct 'folder' and 'csv' in {table}"
-        return Finding("FAIL", what, f"{entry.csv_path()}: no such file", mend)
+        return Check("FAIL", what, f"{entry.csv_path()}: no such file", mend)
     if row.state != "missing":
-        return Finding("NOTE", what, row.next, run)
+        return Check("NOTE", what, row.next, run)
     if entry.folder or entry.archive or not (KINDS[entry.kind].sources or entry.mirrors):
-        return Finding("FAIL", what, row.next, f"correct 'folder' or 'archive' in {table}")
+        return Check("FAIL", what, row.next, f"correct 'folder' or 'archive' in {table}")
     if study.config.offline:
         mend = f"on a machine with internet: {run} --config offline=false"
-        return Finding("FAIL", what, "not here, and the configuration is offline", mend)
-    return Finding("NOTE", what, row.next, run)
+        return Check("FAIL", what, "not here, and the configuration is offline", mend)
+    return Check("NOTE", what, row.next, run)

@@ -7,27 +7,27 @@ from pathlib import Path
 
 import torch
 
-from dissect_iqa.doctor.finding import Finding, Verdict
+from dissect_iqa.doctor.checks import Check, Outcome
 from dissect_iqa.doctor.needs import GIGABYTE, Needs
 
 
-def cores(count: int) -> Finding:
+def cores(count: int) -> Check:
     """Look at the number of CPU cores that this process may use."""
     if count > 1:
-        return Finding("PASS", "cores", str(count))
-    return Finding("NOTE", "cores", "1; extraction uses 4 where it can get them")
+        return Check("PASS", "cores", str(count))
+    return Check("NOTE", "cores", "1; extraction uses 4 where it can get them")
 
 
-def memory(total: int, wanted: int) -> Finding:
+def memory(total: int, wanted: int) -> Check:
     """Compare the machine's memory with what the largest job asks for, in bytes."""
     found = f"{total / GIGABYTE:.1f} GB, the largest job wants {wanted / GIGABYTE:.1f} GB"
     if total >= wanted:
-        return Finding("PASS", "memory", found)
+        return Check("PASS", "memory", found)
     mend = "snakemake --cores 1 --config extraction='{batch_size: 2}'"
-    return Finding("NOTE", "memory", f"{found}; smaller batches take less", mend)
+    return Check("NOTE", "memory", f"{found}; smaller batches take less", mend)
 
 
-def torch_build() -> Finding:
+def torch_build() -> Check:
     """Check that torch and torchvision were built for each other."""
     import torchvision
     from torchvision.ops import nms
@@ -39,11 +39,11 @@ def torch_build() -> Finding:
     except (RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         mend = "rm -f .venv/.ready && make install"
-        return Finding("FAIL", "PyTorch", f"{found} don't fit together: {reason}", mend)
-    return Finding("PASS", "PyTorch", found)
+        return Check("FAIL", "PyTorch", f"{found} don't fit together: {reason}", mend)
+    return Check("PASS", "PyTorch", found)
 
 
-def gpu(wanted: str) -> Finding:
+def gpu(wanted: str) -> Check:
     """Say whether there is a CUDA device that works, and if not, why.
 
     Parameters
@@ -52,24 +52,24 @@ def gpu(wanted: str) -> Finding:
         The option `extraction.device`; no GPU is a failure only if it asks for one.
     """
     if wanted == "cpu":
-        return Finding("PASS", "GPU", "not wanted: extraction.device is 'cpu'")
+        return Check("PASS", "GPU", "not wanted: extraction.device is 'cpu'")
     try:
         device = torch.device(wanted if wanted.startswith("cuda") else "cuda")
         torch.ones(8, device=device).sum().item()
         facts = torch.cuda.get_device_properties(device)
         found = f"{facts.name}, {facts.total_memory / GIGABYTE:.0f} GB; "
-        return Finding("PASS", "GPU", f"{found}{torch.cuda.device_count()} visible")
+        return Check("PASS", "GPU", f"{found}{torch.cuda.device_count()} visible")
     except (RuntimeError, AssertionError) as error:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible!r})"
         reason = f"none usable{hidden}: {str(error).splitlines()[0]}"
     if wanted == "auto":
-        return Finding("NOTE", "GPU", f"{reason}. The CPU is used")
+        return Check("NOTE", "GPU", f"{reason}. The CPU is used")
     mend = "snakemake --cores all --config extraction='{device: auto}'"
-    return Finding("FAIL", "GPU", f"extraction.device is {wanted!r}; {reason}", mend)
+    return Check("FAIL", "GPU", f"extraction.device is {wanted!r}; {reason}", mend)
 
 
-def disk(wanted: Mapping[Path, int], needs: Needs) -> list[Finding]:
+def disk(wanted: Mapping[Path, int], needs: Needs) -> list[Check]:
     """Compare the free room of each file system with what the study will still write there.
 
     Parameters
@@ -82,7 +82,7 @@ def disk(wanted: Mapping[Path, int], needs: Needs) -> list[Finding]:
     places: dict[int, list[Path]] = {}
     for folder in wanted:
         places.setdefault(_existing(folder).stat().st_dev, []).append(folder)
-    findings = []
+    checks = []
     for folders in places.values():
         want = sum(wanted[folder] for folder in folders)
         free = shutil.disk_usage(_existing(folders[0])).free
@@ -92,9 +92,9 @@ def disk(wanted: Mapping[Path, int], needs: Needs) -> list[Finding]:
             found += f"; not counted, for want of their size: {', '.join(needs.unknown)}"
         name = folders[-1]
         mend = f"mv {name} /a/larger/disk/{name} && ln -s /a/larger/disk/{name} {name}"
-        verdict: Verdict = "PASS" if want <= free else "FAIL"
-        findings.append(Finding(verdict, "disk", found, "" if verdict == "PASS" else mend))
-    return findings
+        outcome: Outcome = "PASS" if want <= free else "FAIL"
+        checks.append(Check(outcome, "disk", found, "" if outcome == "PASS" else mend))
+    return checks
 
 
 def _existing(path: Path) -> Path:

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.features.cache import FeatureCache
-from dissect_iqa.validation import suggest
 
 
 class RawFeatures:

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.correlation.summary import best_layers, common_distance, highest_median
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.twins import Twins, find_twins
-from dissect_iqa.validation import suggest
 
 #: The `model` of the rows that hold how high any predictor can score.
 CEILING = "noise_ceiling"

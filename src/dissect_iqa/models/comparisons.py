@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.strict_yaml import read_yaml
-from dissect_iqa.validation import Settings, explain, find_in_yaml, suggest
+from dissect_iqa.validation import Settings, explain, find_in_yaml
 
 Factor = Literal["function", "architecture", "environment"]
 Held = Literal["function", "architecture", "family", "environment"]

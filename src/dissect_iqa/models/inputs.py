@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
+from dissect_iqa.models.architecture import skeleton
 from dissect_iqa.models.network import InputPolicy
-from dissect_iqa.models.row import ModelRow
+from dissect_iqa.models.row import ModelRow, timm_name
 from dissect_iqa.models.steps import family_step
-from dissect_iqa.validation import suggest
 
 #: Named normalisations; the picture keeps its native size. Sources: the ImageNet statistics
 #: used by torchvision and timm, CLIP (Radford et al. 2021), the Caffe model zoo's means, and
@@ -203,11 +203,6 @@ def _timm_config(row: ModelRow, module: nn.Module | None) -> Any:
     return config
 
 
-def timm_name(row: ModelRow) -> str:
-    """Return timm's name of a row, with the tag of its weights where it has one."""
-    return f"{row.name}.{row.weights_source}" if row.weights_kind == "tag" else row.name
-
-
 def _patch_size(row: ModelRow, module: nn.Module | None) -> int:
     if "patch_size" in row.options:
         return int(row.options["patch_size"])
@@ -219,7 +214,6 @@ def _patch_size(row: ModelRow, module: nn.Module | None) -> int:
 
 
 def _from_torchvision(row: ModelRow, module: nn.Module | None) -> InputPolicy:
-    from dissect_iqa.models.build import skeleton
     from dissect_iqa.models.torchvision_builders import weights_of
 
     transforms = weights_of(row).transforms()

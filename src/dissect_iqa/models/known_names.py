@@ -17,10 +17,9 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.models.foreign import explained
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.validation import suggest
 
 _REGISTERED = re.compile(r"^@register_model\b.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
 _ENUM = re.compile(r"^class (\w+)_Weights\(WeightsEnum\):\n((?:[ \t].*\n|\n)*)", re.MULTILINE)
@@ -95,7 +94,7 @@ _MARK = "dissect-iqa builder: "
 
 def _try() -> None:
     """Build the rows that come in on the standard input; say of each what is wrong."""
-    from dissect_iqa.models.build import skeleton
+    from dissect_iqa.models.architecture import skeleton
 
     for line in sys.stdin.read().splitlines():
         try:

@@ -9,7 +9,8 @@ from fnmatch import translate
 import pandas as pd
 from torch import nn
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
+from dissect_iqa.models.architecture import build, skeleton
 from dissect_iqa.models.class_token import tap_class_token
 from dissect_iqa.models.inputs import input_policy
 from dissect_iqa.models.layout import BATCH_AXIS, POSITION_AXES
@@ -18,7 +19,6 @@ from dissect_iqa.models.outputs import Reading, has_class_token, read_output
 from dissect_iqa.models.presets import PRESETS, LeftOut, why_unreadable
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.trace import Trace, trace
-from dissect_iqa.validation import suggest
 
 TOKENS = ("patches", "all", "class")
 
@@ -145,8 +145,6 @@ def layers_table(
     tuple of str
         What a preset found and doesn't read, each with the reason.
     """
-    from dissect_iqa.models.build import skeleton
-
     module = skeleton(row)
     policy = input_policy(row, module)
     choice = choose_layers(module, row, policy)
@@ -176,8 +174,6 @@ def _trace(
     module: nn.Module, row: ModelRow, policy: InputPolicy, size: tuple[int, int] | None = None
 ) -> Trace:
     """Trace a network; one without values that can't run so is built with values for it."""
-    from dissect_iqa.models.build import build
-
     try:
         return trace(module, policy, size, row.id)
     except UserError:

@@ -5,10 +5,9 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models.licence import licence_flag
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.validation import suggest
 
 
 def models_table(

@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from dissect_iqa.errors import suggest
 from dissect_iqa.models.columns import parse_architecture, parse_strip
-from dissect_iqa.validation import Settings, suggest
+from dissect_iqa.validation import Settings
 
 #: Raise it when a preset of layers, an input policy or a builder changes what a row means.
 MODELS_VERSION = 1
@@ -212,3 +213,8 @@ class ModelRow(Settings):
     def description(self) -> dict[str, Any]:
         """Return what figures, claims and reports say of the row, as plain data."""
         return self.model_dump(include=set(_DESCRIPTION), mode="json")
+
+
+def timm_name(row: ModelRow) -> str:
+    """Return timm's name of a row, with the tag of its weights where it has one."""
+    return f"{row.name}.{row.weights_source}" if row.weights_kind == "tag" else row.name

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.validation import suggest
 
 _WILD = set("*?[")
 

@@ -20,14 +20,12 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from dissect_iqa.download import HUGGING_FACE, download
-from dissect_iqa.errors import DamagedFile, UserError
-from dissect_iqa.models.inputs import timm_name
-from dissect_iqa.models.row import ModelRow
+from dissect_iqa.errors import DamagedFile, UserError, suggest
+from dissect_iqa.models.row import ModelRow, timm_name
 from dissect_iqa.models.torchvision_builders import weights_of
 from dissect_iqa.models.weights_lock import Pin, pin, read_pins
 from dissect_iqa.models.wheel import Wheel, obtain_member
 from dissect_iqa.provenance import sha256_file
-from dissect_iqa.validation import suggest
 from dissect_iqa.web import file_name
 from dissect_iqa.writing import saying_where
 

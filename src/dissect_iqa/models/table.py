@@ -11,12 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from dissect_iqa.delimited import SEPARATORS, check_columns, records, shorten
-from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.models.listing import models_table
 from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.select import select
 from dissect_iqa.text_files import read_text
-from dissect_iqa.validation import suggest
 
 __all__ = ["ModelRow", "models_table", "read_models", "select"]
 

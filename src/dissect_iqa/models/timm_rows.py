@@ -3,9 +3,8 @@
 import re
 from fnmatch import fnmatchcase
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models.row import ModelRow
-from dissect_iqa.validation import suggest
 
 #: Modules of timm whose transformers take any size if they are asked to.
 _ANY_SIZE = ("vision_transformer", "deit", "eva")

@@ -7,16 +7,16 @@ from pathlib import Path
 from torch import nn
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import build, load_strictly
+from dissect_iqa.models.architecture import build
+from dissect_iqa.models.build import load_strictly
 from dissect_iqa.models.checkpoint import load_into, select_state
-from dissect_iqa.models.inputs import timm_name
 from dissect_iqa.models.reading import check_zip, read_checkpoint
-from dissect_iqa.models.row import ModelRow
+from dissect_iqa.models.row import ModelRow, timm_name
+from dissect_iqa.models.seeds import seed_of
 from dissect_iqa.models.sources import SourceFile, obtain_source
 from dissect_iqa.models.weights_file import weights_provenance, write_weights
 from dissect_iqa.models.weights_lock import LOCK_TABLE
 from dissect_iqa.provenance import fingerprint
-from dissect_iqa.rehearsal import seed_of
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.provenance import atomic_path, sha256_file
-from dissect_iqa.validation import suggest
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dissect_iqa.errors import UserError
+from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models.architectures.sobel import Sobel
-from dissect_iqa.validation import suggest
 
 
 @dataclass(frozen=True)

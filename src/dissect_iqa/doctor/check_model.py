@@ -4,15 +4,17 @@ Everything runs on the CPU with one small photograph, in well under a minute.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import safe_open
 
+from dissect_iqa.doctor.checks import Check
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.build import load_network, skeleton
+from dissect_iqa.features.runner import Runner
+from dissect_iqa.models.architecture import skeleton
+from dissect_iqa.models.build import load_network
 from dissect_iqa.models.network import Network
 from dissect_iqa.models.row import ModelRow
 
@@ -23,31 +25,9 @@ LADDER = (2, 4, 8, 16, 32)
 BATCH_TOLERANCE = 1e-3
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """One line of the report.
-
-    Attributes
-    ----------
-    name : str
-        What was checked.
-    passed : bool
-        Whether it holds.
-    detail : str
-        What was found.
-    mend : str
-        What to do if it does not hold; empty if it does.
-    """
-
-    name: str
-    passed: bool
-    detail: str
-    mend: str = ""
-
-
 def check_model(
     row: ModelRow, weights: Path | str, others: Mapping[str, Path] | None = None
-) -> list[CheckResult]:
+) -> list[Check]:
     """Check one configuration with its weights.
 
     Parameters
@@ -62,29 +42,29 @@ def check_model(
 
     Returns
     -------
-    list of CheckResult
+    list of Check
         In order; after a failure that makes the rest impossible the rest is missing.
     """
     try:
         module = skeleton(row)
     except UserError as error:
         mend = "correct the columns builder and architecture"
-        return [CheckResult("builds", False, str(error), mend)]
+        return [Check("FAIL", "builds", str(error), mend)]
     count = sum(parameter.numel() for parameter in module.parameters())
-    results = [CheckResult("builds", True, f"{type(module).__name__}, {count / 1e6:.2f} M values")]
+    results = [Check("PASS", "builds", f"{type(module).__name__}, {count / 1e6:.2f} M values")]
     if not Path(weights).exists():
         mend = f"fetch them: snakemake --cores 1 resources/weights/{row.id}.safetensors"
-        return [*results, CheckResult("weights", False, f"{weights} does not exist", mend)]
+        return [*results, Check("FAIL", "weights", f"{weights} does not exist", mend)]
     try:
         network = load_network(row, weights)
     except UserError as error:
         mend = "correct architecture, unwrap, strip, drop, layers or input of its line"
-        return [*results, CheckResult("loads strictly", False, str(error), mend)]
+        return [*results, Check("FAIL", "loads strictly", str(error), mend)]
     depths = f"{network.layers[0].name} .. {network.layers[-1].name}"
     left_out = [f"not read: {item}" for item in network.left_out]
     results += [
-        CheckResult("loads strictly", True, f"sha256 {network.weights_sha256[:12]}"),
-        CheckResult("layers", True, "; ".join([f"{len(network.layers)}: {depths}", *left_out])),
+        Check("PASS", "loads strictly", f"sha256 {network.weights_sha256[:12]}"),
+        Check("PASS", "layers", "; ".join([f"{len(network.layers)}: {depths}", *left_out])),
         _differs(row, Path(weights), others or {}),
     ]
     return results + _behaviour(network)
@@ -101,7 +81,7 @@ def rivals(row: ModelRow, models: Iterable[ModelRow]) -> list[str]:
     ]
 
 
-def _differs(row: ModelRow, weights: Path, others: Mapping[str, Path]) -> CheckResult:
+def _differs(row: ModelRow, weights: Path, others: Mapping[str, Path]) -> Check:
     present = {name: path for name, path in others.items() if Path(path).exists()}
     same = [name for name, path in present.items() if _same_values(weights, Path(path))]
     if same:
@@ -109,8 +89,8 @@ def _differs(row: ModelRow, weights: Path, others: Mapping[str, Path]) -> CheckR
             f"one of the two got the other's weights: delete both files and fetch again; if they "
             f"stay equal, correct the column weights of {row.id} or {same[0]}"
         )
-        return CheckResult("own weights", False, f"the same as those of {', '.join(same)}", mend)
-    return CheckResult("own weights", True, f"differ from {len(present)} others that are here")
+        return Check("FAIL", "own weights", f"the same as those of {', '.join(same)}", mend)
+    return Check("PASS", "own weights", f"differ from {len(present)} others that are here")
 
 
 def _same_values(first: Path, second: Path) -> bool:
@@ -122,11 +102,8 @@ def _same_values(first: Path, second: Path) -> bool:
         )
 
 
-def _behaviour(network: Network) -> list[CheckResult]:
+def _behaviour(network: Network) -> list[Check]:
     """Check what the network does with a photograph and noisy copies of it."""
-    # The engine is imported here: a machine without it can still build and load.
-    from dissect_iqa.features.runner import Runner
-
     clean, noisy = _pictures()
     try:
         with Runner(network, torch.device("cpu")) as runner:
@@ -141,7 +118,7 @@ def _behaviour(network: Network) -> list[CheckResult]:
             return _judge(network, distances, clean, noisy)
     except UserError as error:
         mend = "correct the columns layers and input"
-        return [CheckResult("runs", False, str(error), mend)]
+        return [Check("FAIL", "runs", str(error), mend)]
 
 
 def _judge(
@@ -149,7 +126,7 @@ def _judge(
     distances: Callable[[np.ndarray], np.ndarray],
     clean: np.ndarray,
     noisy: np.ndarray,
-) -> list[CheckResult]:
+) -> list[Check]:
     names = [layer.name for layer in network.layers]
     together = distances(noisy)
     single = np.concatenate([distances(picture[None]) for picture in noisy], axis=1)
@@ -159,9 +136,9 @@ def _judge(
             name for name, row in zip(names, together, strict=True) if not np.isfinite(row).all()
         ]
         mend = "the weights or the column input do not fit this network"
-        return [CheckResult("finite", False, f"not finite from layer {bad[0]!r} on", mend)]
+        return [Check("FAIL", "finite", f"not finite from layer {bad[0]!r} on", mend)]
     extent = f"root mean squared differences {together.min():.3g} .. {together.max():.3g}"
-    results = [CheckResult("finite", True, extent)]
+    results = [Check("PASS", "finite", extent)]
     change = np.abs(together - single) / np.maximum(single, np.finfo(np.float32).tiny)
     results.append(
         _verdict(
@@ -195,15 +172,13 @@ def _judge(
     return results
 
 
-def _verdict(
-    name: str, layers: list[str], holds: np.ndarray, detail: str, mend: str
-) -> CheckResult:
+def _verdict(name: str, layers: list[str], holds: np.ndarray, detail: str, mend: str) -> Check:
     wrong = [layer for layer, good in zip(layers, holds, strict=True) if not good]
     if not wrong:
-        return CheckResult(name, True, f"{detail}, all {len(layers)} layers")
+        return Check("PASS", name, f"{detail}, all {len(layers)} layers")
     shown = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
-    return CheckResult(
-        name, False, f"{detail}; not in {len(wrong)} of {len(layers)} layers: {shown}", mend
+    return Check(
+        "FAIL", name, f"{detail}; not in {len(wrong)} of {len(layers)} layers: {shown}", mend
     )
 
 

@@ -1,0 +1,60 @@
+"""What is known of one data set in a run: what claims about networks are judged by."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of one data set in a run.
+
+    Attributes
+    ----------
+    dataset : str
+        Its name.
+    models : DataFrame
+        One row a trained model, indexed by id: `honest` (SRCC of the honestly chosen layer),
+        `honest_low`, `honest_high`, `last`, `layers`, and the model table's `function`,
+        `architecture`, `family`, `environment`, `top1`.
+    metrics : DataFrame
+        One row a metric, indexed by name: `value`, `low`, `high`.
+    comparisons : DataFrame
+        Rows of `compare` on this data set; may be empty.
+    untrained : DataFrame
+        The same as `models` of networks with random weights: controls, no models of the findings.
+    """
+
+    dataset: str
+    models: pd.DataFrame
+    metrics: pd.DataFrame
+    comparisons: pd.DataFrame
+    untrained: pd.DataFrame
+
+    def outcome(self, first: str, second: str) -> str:
+        """Tell whether `first` beats `second`: ``won``, ``lost`` or ``open``.
+
+        By their comparison if they met; else by intervals that don't overlap, which is stricter.
+        """
+        met = self._contests(first, second)
+        if len(met):
+            winner = met.iloc[0]["winner"]
+            return "open" if not winner else ("won" if winner == first else "lost")
+        (low1, high1), (low2, high2) = self._interval(first), self._interval(second)
+        if low1 > high2:
+            return "won"
+        return "lost" if high1 < low2 else "open"
+
+    def met(self, first: str, second: str) -> bool:
+        """Tell whether the two were compared with each other."""
+        return len(self._contests(first, second)) > 0
+
+    def _contests(self, first: str, second: str) -> pd.DataFrame:
+        held, names = self.comparisons, [first, second]
+        return held[held["first"].isin(names) & held["second"].isin(names)]
+
+    def _interval(self, name: str) -> tuple[float, float]:
+        for networks in (self.models, self.untrained):
+            if name in networks.index:
+                return tuple(networks.loc[name, ["honest_low", "honest_high"]])
+        return tuple(self.metrics.loc[name, ["low", "high"]])
