@@ -12,6 +12,13 @@ from dissect_iqa.models.table import read_models
 NAMES = [claim.name for claim in findings.CLAIMS]
 
 
+SUPERVISION = {"supe": "class labels", "self": "none", "lang": "language"}
+SCALE = {
+    **dict.fromkeys(("ImageNet-1k", "ImageNet-21k", "Places365"), "large and natural"),
+    "CIFAR-10": "small or restricted",
+}
+
+
 def zoo(values, **columns):
     """Describe models `m00`, `m01`, ... whose honest SRCC is given."""
     count = len(values)
@@ -26,7 +33,11 @@ def zoo(values, **columns):
             "top1": np.nan,
         }
     )
-    return table.assign(honest=values, **columns)
+    table = table.assign(honest=values, **columns)
+    return table.assign(
+        supervision=table["function"].map(lambda word: SUPERVISION[word[:4]]),
+        scale=table["environment"].map(SCALE),
+    )
 
 
 def summary(models, metrics=None, width=0.01, dataset="set", last=None, layers=18, references=25):
@@ -155,7 +166,9 @@ def test_environments_are_compared_within_equal_architecture_and_function(differ
     large = models["function"].str.startswith("sup")
     models = models.assign(
         function="supervised classification",
+        supervision="class labels",
         environment=np.where(large, "Places365", "CIFAR-10"),
+        scale=np.where(large, "large and natural", "small or restricted"),
     )
     assert verdict("large_natural_better", models)["verdict"] == expected
 
@@ -277,21 +290,23 @@ def test_shapes():
     assert evidence.shape_of(np.ones(30), noise).startswith("none")
 
 
-def test_every_model_of_the_zoo_has_a_known_kind_of_environment():
+def test_every_model_of_the_zoo_says_what_it_learned_from():
     from pathlib import Path
 
-    table = read_models(Path(__file__).parents[1] / "config" / "models.tsv")
-    scales = {row.id: findings.scale_of(row.environment) for row in table.values()}
-    neither = {table[name].environment for name, scale in scales.items() if scale is None}
-    assert all(
-        word.startswith("none") or "Stylized" in word or "synthetic" in word for word in neither
-    ), neither
-    assert scales["vgg16_in1k"] == "large and natural"
-    assert scales["vgg16bn_cifar10"] == "small or restricted"
-    kinds = {row.function: findings.supervision_of(row.function) for row in table.values()}
-    assert kinds["supervised classification"] == "supervised classification"
-    assert kinds["supervised classification (distilled labels)"] is None
-    assert kinds["unsupervised: autoencoding"] == "self- or unsupervised"
+    rows = read_models(Path(__file__).parents[1] / "config" / "models.tsv").values()
+    for row in rows:
+        trained = row.supervision != "untrained"
+        assert row.supervision and bool(row.scale) == trained, row.id
+        assert trained == (row.weights_kind != "seed"), row.id
+        # told in words, too, which must not say otherwise
+        free = row.function.startswith(("self-supervised", "unsupervised"))
+        assert free == (row.supervision == "none"), row.id
+        assert row.function.startswith("language") == (row.supervision == "language"), row.id
+        assert (row.function == "supervised classification") == (
+            row.supervision == "class labels"
+        ), row.id
+        assert row.scale == "large and natural" or row.environment != "ImageNet-1k", row.id
+        assert row.scale == "small or restricted" or not row.environment.startswith("CIFAR"), row.id
 
 
 def test_networks_of_one_family_are_no_independent_witnesses():

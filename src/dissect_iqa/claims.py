@@ -20,7 +20,10 @@ COLUMNS = [
     *("evidence", "why", "label"),
 ]
 _COMPARISON_COLUMNS = ["dataset", "first", "second", "winner"]
-_MODEL_COLUMNS = ["id", "weights", "function", "architecture", "family", "environment", "top1"]
+_MODEL_COLUMNS = [
+    *("id", "weights", "function", "supervision", "architecture", "family", "environment"),
+    *("scale", "top1"),
+]
 
 
 def test_claims(
@@ -37,7 +40,8 @@ def test_claims(
     summary : DataFrame
         What `dissect_iqa.correlation.summarise` returned.
     models : DataFrame
-        `id, weights, function, architecture, family, environment, top1`, one row a model.
+        `id, weights, function, supervision, architecture, family, environment, scale, top1`, one
+        row a model.
     comparisons : DataFrame, optional
         What `dissect_iqa.correlation.compare` returned, for all data sets. Without it,
         differences count as significant where intervals don't overlap.

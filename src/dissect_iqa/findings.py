@@ -5,7 +5,6 @@ image quality*, Neural Networks 2025 (arXiv 2302.13345). Each function states wh
 seen for the finding to hold, and for it not to hold; anything between can't be told.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,19 +27,9 @@ from dissect_iqa.evidence import (
 from dissect_iqa.run import Run
 
 SSIM_FAMILY = ("ssim", "ssim_downsampled")
+#: What is compared under the name of supervision: two of the values of that column, in words.
+_LEARNED_FROM = {"class labels": "supervised classification", "none": "self- or unsupervised"}
 LEARNED = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "dists", "dists_256")
-
-#: What pictures a network has seen: the first pattern that matches decides; None is neither.
-_ENVIRONMENTS: tuple[tuple[str, str | None], ...] = (
-    (r"ImageNet-1k, (1|10) %|a class", "small or restricted"),
-    (r"Stylized|synthetic noise", None),
-    (r"CIFAR|MNIST|BSDS|SynthText|Taskonomy|SAYCam|Ego4D|Kinetics|TCGA", "small or restricted"),
-    (
-        r"ImageNet|Places|YFCC|LAION|WIT|DataComp|Instagram|WebVision|PASS|iNaturalist|ecoset|"
-        r"Conceptual Captions|COCO",
-        "large and natural",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -50,21 +39,6 @@ class Claim:
     name: str
     finding: str
     check: Callable[[Run], Verdict] = field(repr=False)
-
-
-def scale_of(environment: str) -> str | None:
-    """Return ``large and natural``, ``small or restricted``, or None for neither."""
-    for pattern, scale in _ENVIRONMENTS:
-        if re.search(pattern, str(environment)):
-            return scale
-    return None
-
-
-def supervision_of(function: str) -> str | None:
-    """Return ``supervised classification``, ``self- or unsupervised``, or None for neither."""
-    if re.match(r"supervised classification(?! \()", str(function)):
-        return "supervised classification"
-    return "self- or unsupervised" if re.match(r"(self-|un)supervised", str(function)) else None
 
 
 def most_beat_ssim(run: Run) -> Verdict:
@@ -115,25 +89,23 @@ def some_beat_learned(run: Run) -> Verdict:
 
 def supervised_better(run: Run) -> Verdict:
     """Hold if supervised classifiers beat otherwise equal self- and unsupervised networks."""
-    kind = run.models["function"].map(supervision_of)
     stratum = run.models["architecture"].str.split().str[0] + " on " + run.models["environment"]
     return within_strata(
         run.models["honest"],
-        kind,
+        run.models["supervision"].map(_LEARNED_FROM),
         stratum,
         run.models["family"],
-        ("supervised classification", "self- or unsupervised"),
+        tuple(_LEARNED_FROM.values()),
         "same architecture and same pictures",
     )
 
 
 def large_natural_better(run: Run) -> Verdict:
     """Hold if networks from large natural data sets beat otherwise equal ones from others."""
-    kind = run.models["environment"].map(scale_of)
     stratum = run.models["architecture"].str.split().str[0] + ", " + run.models["function"]
     return within_strata(
         run.models["honest"],
-        kind,
+        run.models["scale"],
         stratum,
         run.models["family"],
         ("large and natural", "small or restricted"),
@@ -252,6 +224,7 @@ CLAIMS: Sequence[Claim] = (
 
 
 def _classifiers(run: Run) -> pd.DataFrame:
-    kind = run.models["function"].map(supervision_of)
-    place = run.models["environment"].astype(str)
-    return run.models[(kind == "supervised classification") & (place == "ImageNet-1k")]
+    models = run.models
+    return models[
+        (models["supervision"] == "class labels") & (models["environment"] == "ImageNet-1k")
+    ]

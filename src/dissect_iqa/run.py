@@ -16,7 +16,7 @@ class Run:
     models : DataFrame
         One row a trained model, indexed by id: `honest` (SRCC of the honestly chosen layer),
         `honest_low`, `honest_high`, `last`, `layers`, and the model table's `function`,
-        `architecture`, `family`, `environment`, `top1`.
+        `supervision`, `architecture`, `family`, `environment`, `scale`, `top1`.
     metrics : DataFrame
         One row a metric, indexed by name: `value`, `low`, `high`.
     comparisons : DataFrame

@@ -46,8 +46,10 @@ _DESCRIPTION = (
     "architecture",
     "weights",
     "function",
+    "supervision",
     "family",
     "environment",
+    "scale",
     "licence",
     "top1",
     "citation",
@@ -105,8 +107,21 @@ class ModelRow(Settings):
         description="A preset or settings such as 'mean=0.5/0.5/0.5,std=0.5/0.5/0.5'; stand below.",
     )
     function: str = Field(min_length=1, description="What it was trained to do.")
+    supervision: Literal[
+        "", "class labels", "other labels", "language", "mixed", "none", "untrained"
+    ] = Field(
+        "",
+        description="What told it right from wrong: labels of people's (of classes, or others such "
+        "as outlines), texts, several of these in turn, none (self- or unsupervised), or nothing "
+        "at all (untrained). Claims count rows by it; empty: none of them.",
+    )
     family: str = Field(min_length=1, description="Family of the architecture.")
     environment: str = Field(min_length=1, description="What it was trained on.")
+    scale: Literal["", "large and natural", "small or restricted", "neither"] = Field(
+        "",
+        description="What kind of pictures that is: many and of all kinds, few or of one kind, or "
+        "neither (altered ones). Claims count rows by it; empty: none of them.",
+    )
     licence: str = Field(
         "",
         description="Terms of the weights; non-commercial ones are flagged wherever they are used.",

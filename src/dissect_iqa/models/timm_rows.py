@@ -36,21 +36,23 @@ _DATA = {
 #: Tags that name no data because their papers use one data set only.
 _IMPLIED = {"dino": "ImageNet-1k", "mae": "ImageNet-1k"}
 
-#: What a name or a tag says of the objective, first match first.
+#: What a name or a tag says of the objective, first match first: pattern, function, supervision.
 _FUNCTIONS = (
-    (r"eupe", "not recorded"),
-    (r"dinov3", "self-supervised: self-distillation (DINOv3)"),
-    (r"dinov2|lvd142m", "self-supervised: self-distillation (DINOv2)"),
-    (r"dino", "self-supervised: self-distillation (DINO)"),
-    (r"mae", "self-supervised: masked autoencoding (MAE)"),
-    (r"mim|beit|fcmae", "self-supervised: masked image modelling"),
-    (r"siglip|webli", "language supervision (SigLIP)"),
-    (r"clip|laion|openai|datacomp|dfn", "language supervision (CLIP)"),
-    (r"swsl", "hashtag-supervised, then supervised classification"),
-    (r"_ssl_", "semi-supervised, then supervised classification"),
-    (r"sa1b", "supervised segmentation"),
-    (r"in1k|in12k|in21k|in22k", "supervised classification"),
+    (r"eupe", "not recorded", ""),
+    (r"dinov3", "self-supervised: self-distillation (DINOv3)", "none"),
+    (r"dinov2|lvd142m", "self-supervised: self-distillation (DINOv2)", "none"),
+    (r"dino", "self-supervised: self-distillation (DINO)", "none"),
+    (r"mae", "self-supervised: masked autoencoding (MAE)", "none"),
+    (r"mim|beit|fcmae", "self-supervised: masked image modelling", "none"),
+    (r"siglip|webli", "language supervision (SigLIP)", "language"),
+    (r"clip|laion|openai|datacomp|dfn", "language supervision (CLIP)", "language"),
+    (r"swsl", "hashtag-supervised, then supervised classification", "mixed"),
+    (r"_ssl_", "semi-supervised, then supervised classification", "mixed"),
+    (r"sa1b", "supervised segmentation", "other labels"),
+    (r"in1k|in12k|in21k|in22k", "supervised classification", "class labels"),
 )
+#: Data that is no large collection of natural pictures of all kinds.
+_RESTRICTED = ("SAT-493M",)
 _UNKNOWN = "not recorded"
 
 
@@ -92,9 +94,11 @@ def _row(name: str) -> ModelRow:
     module = timm.models.model_entrypoint(architecture).__module__.rpartition(".")[2]
     any_size = config.fixed_input_size and module in _ANY_SIZE
     pretext, _, tuning = tag.partition("_ft_")
-    function = _function(architecture, tag if re.search("swsl|_ssl_", tag) else pretext)
+    objective = tag if re.search("swsl|_ssl_", tag) else pretext
+    function, supervision = _function(architecture, objective)
     if tuning and ", then" not in function:
-        function += ", then fine-tuned"
+        function, supervision = f"{function}, then fine-tuned", supervision and "mixed"
+    environment, scale = _environment(tag)
     return ModelRow(
         id=name,
         set="own",
@@ -104,25 +108,30 @@ def _row(name: str) -> ModelRow:
         layers="auto",
         input="timm",
         function=function,
+        supervision=supervision,
         family=module,
-        environment=_environment(tag),
+        environment=environment,
+        scale=scale,
         licence=config.license or "not stated",
         citation="wightman2019timm",
-        notes="row made from a pattern; function and environment are read off the tag",
+        notes="row made from a pattern; what it was trained to do and on is read off the tag",
     )
 
 
-def _function(architecture: str, tag: str) -> str:
+def _function(architecture: str, tag: str) -> tuple[str, str]:
     # The tag knows what was trained; the architecture's name is only asked if it does not.
     for text in (tag, architecture):
-        for form, function in _FUNCTIONS:
+        for form, function, supervision in _FUNCTIONS:
             if re.search(form, text):
-                return function
-    return _UNKNOWN
+                return function, supervision
+    return _UNKNOWN, ""
 
 
-def _environment(tag: str) -> str:
+def _environment(tag: str) -> tuple[str, str]:
     keys = sorted(_DATA, key=len, reverse=True)
     found = re.findall("|".join(map(re.escape, keys)), tag)
-    data = ", then ".join(_DATA[key] for key in dict.fromkeys(found))
-    return data or _IMPLIED.get(tag, _UNKNOWN)
+    data = list(dict.fromkeys(_DATA[key] for key in found)) or [_IMPLIED.get(tag, _UNKNOWN)]
+    if _UNKNOWN in data:
+        return _UNKNOWN, ""
+    restricted = set(data) & set(_RESTRICTED)
+    return ", then ".join(data), "small or restricted" if restricted else "large and natural"
