@@ -22,9 +22,9 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import torch  # noqa: E402
 from extraction_setup import SPEC, machine, make_pictures, network, report  # noqa: E402
 
-from dissect_iqa.distances import DISTANCES, measure_distances  # noqa: E402
-from dissect_iqa.features.cache import open_cache  # noqa: E402
-from dissect_iqa.features.extract import extract_features  # noqa: E402
+from dissect_iqa.distances.measure_distances import DISTANCES, measure_distances  # noqa: E402
+from dissect_iqa.features.extract_features import extract_features  # noqa: E402
+from dissect_iqa.features.file.read import open_cache  # noqa: E402
 
 REFERENCES = 25
 

@@ -37,10 +37,10 @@ from extraction_setup import SPEC, Pictures, bare, machine, make_pictures, netwo
 from extraction_speed import load, run_usual
 from torch import nn
 
-from dissect_iqa.features import extract as extraction
-from dissect_iqa.features.device import PRECISIONS, arithmetic
-from dissect_iqa.features.extract import extract_features
-from dissect_iqa.features.pictures import Loader
+from dissect_iqa.features.extract_features import extract_features
+from dissect_iqa.features.extract_features import extract_features as extraction
+from dissect_iqa.features.forward.device import PRECISIONS, arithmetic
+from dissect_iqa.features.forward.pictures import Loader
 from dissect_iqa.models.network import InputPolicy, Layer, Network
 
 NETWORKS = ("vgg16", "resnet50", "vit_b16")

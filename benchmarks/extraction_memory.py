@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from extraction_setup import SPEC, bare, layers, machine, make_pictures, network, report
 
-from dissect_iqa.features.cache import open_cache
-from dissect_iqa.features.extract import extract_features
+from dissect_iqa.features.extract_features import extract_features
+from dissect_iqa.features.file.read import open_cache
 
 
 def peak(device: str) -> float:

@@ -19,11 +19,11 @@ import yaml
 from extraction_setup import SPEC, machine, report
 from scipy.stats import spearmanr
 
-from dissect_iqa.datasets import read_dataset
-from dissect_iqa.distances import DISTANCES, measure_distances
-from dissect_iqa.features.extract import extract_features
-from dissect_iqa.models.build import load_network
-from dissect_iqa.study import Study
+from dissect_iqa.datasets.tables import read_dataset
+from dissect_iqa.distances.measure_distances import DISTANCES, measure_distances
+from dissect_iqa.features.extract_features import extract_features
+from dissect_iqa.models.load import load_network
+from dissect_iqa.study.study import Study
 
 ALLOWED = 0.001
 

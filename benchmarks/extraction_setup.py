@@ -16,8 +16,8 @@ import torchvision
 from PIL import Image, ImageFilter
 from torch import nn
 
+from dissect_iqa.files.provenance import software_versions, write_json
 from dissect_iqa.models.network import InputPolicy, Layer, Network
-from dissect_iqa.provenance import software_versions, write_json
 
 RESULTS = Path(__file__).parent / "results"
 SPEC = '{"benchmark":1}'

@@ -27,10 +27,10 @@ from extraction_setup import SPEC, Pictures, bare, layers, machine, make_picture
 from PIL import Image
 from torch import nn
 
-from dissect_iqa.features.cache import open_cache
-from dissect_iqa.features.extract import extract_features
-from dissect_iqa.features.inputs import picture_input
-from dissect_iqa.features.verify import verify_cache
+from dissect_iqa.features.extract_features import extract_features
+from dissect_iqa.features.file.read import open_cache
+from dissect_iqa.features.file.verify import verify_cache
+from dissect_iqa.features.forward.input import picture_input
 from dissect_iqa.models.network import InputPolicy
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)

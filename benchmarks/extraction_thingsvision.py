@@ -19,8 +19,8 @@ import torch
 import torchvision
 from extraction_setup import SPEC, bare, layers, machine, make_pictures, network, report
 
-from dissect_iqa.features.cache import open_cache
-from dissect_iqa.features.extract import extract_features
+from dissect_iqa.features.extract_features import extract_features
+from dissect_iqa.features.file.read import open_cache
 
 
 def peer(task: dict, python: str) -> dict:

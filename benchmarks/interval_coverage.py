@@ -32,7 +32,7 @@ from scipy.stats import t as student  # noqa: E402
 
 from dissect_iqa.correlation import forms  # noqa: E402
 from dissect_iqa.correlation.best_layer import choose_honestly, honest_interval  # noqa: E402
-from dissect_iqa.correlation.comparison import paired_p, standard_error  # noqa: E402
+from dissect_iqa.correlation.hold_contests import paired_p, standard_error  # noqa: E402
 from dissect_iqa.correlation.jackknife import interval, make_plan, restore, spread, stabilise  # noqa: E402
 from dissect_iqa.correlation.settings import StatisticsSettings  # noqa: E402
 

@@ -23,10 +23,13 @@ import joblib  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from dissect_iqa.correlation import compare, correlate, noise_ceiling, summarise  # noqa: E402
+from dissect_iqa.correlation.ceiling import noise_ceiling  # noqa: E402
 from dissect_iqa.correlation.contests import contests  # noqa: E402
+from dissect_iqa.correlation.correlate import correlate  # noqa: E402
+from dissect_iqa.correlation.hold_contests import compare  # noqa: E402
 from dissect_iqa.correlation.settings import StatisticsSettings  # noqa: E402
-from dissect_iqa.distances import Measured, distance_table  # noqa: E402
+from dissect_iqa.correlation.summary import summarise  # noqa: E402
+from dissect_iqa.distances.measure_distances import Measured, distance_table  # noqa: E402
 
 MODELS, LAYERS, DISTANCES = 46, 18, 6
 SHAPES = {"tid2013": (25, 24, 5), "kadid10k": (81, 25, 5)}

@@ -30,16 +30,18 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dissect_iqa.datasets import Dataset, DatasetEntry, prepare_dataset, read_dataset
-from dissect_iqa.features.cache import open_cache
-from dissect_iqa.features.extract import extract_features
-from dissect_iqa.models.build import load_network
+from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.tables import Dataset, read_dataset
+from dissect_iqa.features.extract_features import extract_features
+from dissect_iqa.features.file.read import open_cache
+from dissect_iqa.models.load import load_network
 from dissect_iqa.models.network import InputPolicy, Layer, Network
-from dissect_iqa.models.row import ModelRow
-from dissect_iqa.models.steps import least_side
-from dissect_iqa.models.table import read_models
-from dissect_iqa.models.timm_rows import timm_rows
-from dissect_iqa.models.weights import fetch_weights
+from dissect_iqa.models.weights.fetch_weights import fetch_weights
+from dissect_iqa.zoo.row import ModelRow
+from dissect_iqa.zoo.steps import least_side
+from dissect_iqa.zoo.table import read_models
+from dissect_iqa.zoo.timm_rows import timm_rows
 
 TABLE = Path("benchmarks/results/zoo.tsv")
 COLUMNS = (

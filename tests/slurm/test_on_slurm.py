@@ -18,9 +18,9 @@ from typing import ClassVar
 
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, snakemake, write_study
 from mini_slurm import MiniSlurm, Unavailable, ask, install, wait_for
 from PIL import Image
+from small_study import REPOSITORY, snakemake, write_study
 
 pytestmark = pytest.mark.xdist_group("slurm")
 

@@ -2,11 +2,11 @@
 import os
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.frozen import VARIABLE, freeze, thaw
-from dissect_iqa.planning import Told
-from dissect_iqa.study import Study
-from dissect_iqa.summary import print_study
-from dissect_iqa.upfront import check_upfront
+from dissect_iqa.study.frozen import VARIABLE, freeze, thaw
+from dissect_iqa.study.planning import Told
+from dissect_iqa.study.study import Study
+from dissect_iqa.study.summary import print_study
+from dissect_iqa.study.upfront import check_upfront
 
 with told(logger.error):
     if workflow.is_main_process:

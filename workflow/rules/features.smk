@@ -7,7 +7,7 @@ rule extract_features:
         images="<resources>/datasets/{dataset}/images.parquet",
         weights="<resources>/weights/{model}.safetensors",
     output:
-        # one that is there and still right is kept, see dissect_iqa.features.store.still_valid
+        # one that is there and still right is kept, see dissect_iqa.features.file.shared.still_valid
         update("<results>/features/{dataset}/{model}.h5"),
     log:
         "<logs>/extract_features/{dataset}/{model}.log",

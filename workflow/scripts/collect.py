@@ -1,13 +1,15 @@
-"""Rule collect: see dissect_iqa.correlation.summarise."""
+"""Rule collect: see dissect_iqa.correlation.summary.summarise."""
 
 import pandas as pd
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.correlation import check_published, noise_ceiling, summarise
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import atomic_path, read_table, write_table
+    from dissect_iqa.correlation.ceiling import noise_ceiling
+    from dissect_iqa.correlation.golden import check_published
+    from dissect_iqa.correlation.summary import summarise
+    from dissect_iqa.files.provenance import atomic_path, read_table, write_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     parts = [

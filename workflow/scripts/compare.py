@@ -1,11 +1,12 @@
-"""Rule compare: see dissect_iqa.correlation.comparison.compare."""
+"""Rule compare: see dissect_iqa.correlation.hold_contests.compare."""
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.correlation import common_distance, compare, summarise
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import read_table, write_table
+    from dissect_iqa.correlation.hold_contests import compare
+    from dissect_iqa.correlation.summary import common_distance, summarise
+    from dissect_iqa.files.provenance import read_table, write_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.correlation import correlate
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import read_table, write_table
+    from dissect_iqa.correlation.correlate import correlate
+    from dissect_iqa.files.provenance import read_table, write_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.name

@@ -1,16 +1,16 @@
-"""Rule extract_features: see dissect_iqa.features.extract.extract_features."""
+"""Rule extract_features: see dissect_iqa.features.extract_features.extract_features."""
 
 from pathlib import Path
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
     import torch
 
-    from dissect_iqa.datasets import read_dataset
-    from dissect_iqa.features.extract import extract_features
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.models.build import load_network
+    from dissect_iqa.datasets.tables import read_dataset
+    from dissect_iqa.features.extract_features import extract_features
+    from dissect_iqa.models.load import load_network
+    from dissect_iqa.study.frozen import thaw
 
     torch.set_num_threads(snakemake.threads)
     study = thaw(snakemake.config["study"])

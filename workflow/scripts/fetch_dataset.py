@@ -1,16 +1,16 @@
-"""Rule fetch_dataset: see dissect_iqa.datasets.prepare_dataset."""
+"""Rule fetch_dataset: see dissect_iqa.datasets.fetch_dataset."""
 
 from pathlib import Path
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
     import pandas as pd
 
-    from dissect_iqa.datasets import prepare_dataset
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.rehearsal import shortest_side
-    from dissect_iqa.upfront import check_sizes
+    from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+    from dissect_iqa.study.frozen import thaw
+    from dissect_iqa.study.rehearsal import shortest_side
+    from dissect_iqa.study.upfront import check_sizes
 
     study = thaw(snakemake.config["study"])
     least = shortest_side(study.config, study.models.values())

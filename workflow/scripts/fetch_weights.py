@@ -1,12 +1,12 @@
-"""Rule fetch_weights: see dissect_iqa.models.weights.fetch_weights."""
+"""Rule fetch_weights: see dissect_iqa.models.weights.fetch_weights.fetch_weights."""
 
 from pathlib import Path
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.models.weights import fetch_weights
+    from dissect_iqa.models.weights.fetch_weights import fetch_weights
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     row = study.row(snakemake.wildcards.model)

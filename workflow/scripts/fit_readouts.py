@@ -1,13 +1,13 @@
-"""Rule fit_readouts: see dissect_iqa.readouts."""
+"""Rule fit_readouts: see dissect_iqa.readouts.fit_readouts."""
 
 import pandas as pd
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import read_table, write_table
-    from dissect_iqa.readouts import fit_readouts, transfer_readouts
+    from dissect_iqa.files.provenance import read_table, write_table
+    from dissect_iqa.readouts.fit_readouts import fit_readouts, transfer_readouts
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model

@@ -1,11 +1,11 @@
-"""Rule measure_distances: see dissect_iqa.distances.measure_distances."""
+"""Rule measure_distances: see dissect_iqa.distances.measure_distances.measure_distances."""
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.distances import measure_distances
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import read_table, write_table
+    from dissect_iqa.distances.measure_distances import measure_distances
+    from dissect_iqa.files.provenance import read_table, write_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model

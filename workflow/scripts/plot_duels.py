@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.figures import plot_duels
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import read_table
+    from dissect_iqa.files.provenance import read_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     tables = {

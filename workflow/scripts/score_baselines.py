@@ -1,15 +1,15 @@
-"""Rule score_baselines: see dissect_iqa.baselines.score.score_baseline."""
+"""Rule score_baselines: see dissect_iqa.baselines.score_baselines.score_baseline."""
 
 from contextlib import nullcontext
 from pathlib import Path
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.baselines.score import score_baseline
+    from dissect_iqa.baselines.score_baselines import score_baseline
     from dissect_iqa.datasets.tables import read_dataset
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import write_table
+    from dissect_iqa.files.provenance import write_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset
@@ -20,7 +20,7 @@ with job(snakemake.log[0]):
         # the other metrics do without PyTorch, which takes longer to load than they do
         import torch
 
-        from dissect_iqa.features.device import claim_device
+        from dissect_iqa.features.forward.device import claim_device
 
         torch.set_num_threads(snakemake.threads)
         claimed = claim_device(study.config.extraction.device)

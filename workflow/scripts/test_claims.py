@@ -1,14 +1,15 @@
-"""Rule test_claims: see dissect_iqa.claims.test_claims."""
+"""Rule test_claims: see dissect_iqa.claims.test_claims.test_claims."""
 
 import pandas as pd
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.claims import test_claims
-    from dissect_iqa.correlation import only, summarise
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.provenance import atomic_path, read_table
+    from dissect_iqa.claims.test_claims import test_claims
+    from dissect_iqa.correlation.hold_contests import only
+    from dissect_iqa.correlation.summary import summarise
+    from dissect_iqa.files.provenance import atomic_path, read_table
+    from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     correlations = read_table(snakemake.input.correlations, study.spec("collect"))

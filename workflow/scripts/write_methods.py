@@ -1,12 +1,12 @@
-"""Rule write_methods: see dissect_iqa.methods."""
+"""Rule write_methods: see dissect_iqa.claims.write_methods."""
 
-from dissect_iqa.job import job
+from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.frozen import thaw
-    from dissect_iqa.methods import describe, write_methods
-    from dissect_iqa.provenance import read_table
-    from dissect_iqa.rehearsal import NOTICE
+    from dissect_iqa.claims.write_methods import describe, write_methods
+    from dissect_iqa.files.provenance import read_table
+    from dissect_iqa.study.frozen import thaw
+    from dissect_iqa.study.rehearsal import NOTICE
 
     study = thaw(snakemake.config["study"])
     methods = describe(

@@ -22,7 +22,7 @@ from torchvision.transforms.functional import resize
 
 from dissect_iqa.baselines.names import check_baseline
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.weights_file import read_weights
+from dissect_iqa.models.weights.file import read_weights
 
 _NETS = {"lpips_alex": "alex", "lpips_vgg": "vgg", "lpips_squeeze": "squeeze"}
 #: Short side, in pixels, at which DISTS was published.

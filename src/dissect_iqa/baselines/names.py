@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dissect_iqa.validation import check_names
+from dissect_iqa.files.validation import check_names
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def verify(
 ) -> None:
     """Check feature files and data sets against their own records; names what is bad."""
     from dissect_iqa.datasets.status import verify_dataset
-    from dissect_iqa.features import verify_cache
+    from dissect_iqa.features.file.verify import verify_cache
 
     bad = False
     for path in paths:

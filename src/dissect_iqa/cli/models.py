@@ -41,8 +41,8 @@ def models(
     table: ModelTable = TABLE,
 ) -> None:
     """List the zoo, filtered by factor."""
-    from dissect_iqa.models.listing import LEGEND, brief
-    from dissect_iqa.models.table import models_table, read_models, select
+    from dissect_iqa.zoo.listing import LEGEND, brief
+    from dissect_iqa.zoo.table import models_table, read_models, select
 
     rows = read_models(table)
     chosen = select(rows, pattern) if pattern else list(rows.values())
@@ -90,8 +90,8 @@ def info(
     table: ModelTable = TABLE,
 ) -> None:
     """Tell what extracting a model's features will take; weights need not be here."""
-    from dissect_iqa import costs
     from dissect_iqa.features.estimate import earlier_seconds, estimate
+    from dissect_iqa.study import costs
 
     row = _row(model, table)
     given = _pictures(dataset, size, pictures, pairs)
@@ -118,7 +118,7 @@ def info(
 def check(model: ModelId, table: ModelTable = TABLE) -> None:
     """Check one model in under a minute; its weights must have been fetched."""
     from dissect_iqa.doctor.check_model import check_model, rivals
-    from dissect_iqa.models.table import read_models
+    from dissect_iqa.zoo.table import read_models
 
     row = _row(model, table)
     weights = _weights(row.id)
@@ -135,7 +135,7 @@ def check(model: ModelId, table: ModelTable = TABLE) -> None:
 
 
 def _row(model: str, table: Path) -> Any:
-    from dissect_iqa.models.table import read_models, select
+    from dissect_iqa.zoo.table import read_models, select
 
     rows = select(read_models(table), [model])
     if len(rows) != 1:
@@ -154,7 +154,7 @@ def _pictures(
     dataset: str | None, size: str | None, pictures: int | None, pairs: int | None
 ) -> Any:
     """Return the pictures that the options of `info` describe."""
-    from dissect_iqa import costs
+    from dissect_iqa.study import costs
 
     described = (size, pictures, pairs)
     if dataset is not None:

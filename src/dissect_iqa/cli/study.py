@@ -38,9 +38,9 @@ def bundle(
     configfile: ConfigFiles = None,
 ) -> None:
     """Pack a finished study into one archive for a colleague."""
-    from dissect_iqa.bundle import bundle as pack
-    from dissect_iqa.config_files import config_values
-    from dissect_iqa.study import Study
+    from dissect_iqa.study.bundle import bundle as pack
+    from dissect_iqa.study.config_files import config_values
+    from dissect_iqa.study.study import Study
 
     values, files = config_values(configfile or ())
     members = pack(Study.from_values(values, files), archive, files, features=features)
@@ -62,7 +62,7 @@ def unbundle(
     ] = False,
 ) -> None:
     """Unpack a study; every file is checked before any is put in place."""
-    from dissect_iqa.bundle import unbundle as unpack
+    from dissect_iqa.study.bundle import unbundle as unpack
 
     def trust(sentence: str) -> bool:
         return trust_builders or (
@@ -92,8 +92,8 @@ def rehearse(
     configuration before the real run.
     """
     from dissect_iqa.cli.console import in_time
-    from dissect_iqa.rehearsal import FOLDER, NOT_REHEARSED
-    from dissect_iqa.rehearse import run, snakemake_command
+    from dissect_iqa.study.rehearsal import FOLDER, NOT_REHEARSED
+    from dissect_iqa.study.rehearse import run, snakemake_command
 
     began = time.time()
     common = (configfile or (), config or (), cores)

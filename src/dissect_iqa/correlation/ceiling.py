@@ -7,8 +7,8 @@ import pandas as pd
 
 from dissect_iqa.correlation import forms
 from dissect_iqa.correlation.clusters import Clusters, check_pairs, subsets
+from dissect_iqa.correlation.correlate import COLUMNS
 from dissect_iqa.correlation.jackknife import grouped, interval, make_plan
-from dissect_iqa.correlation.layers import COLUMNS
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.summary import CEILING
 from dissect_iqa.correlation.triplets import human_share, is_triplets, mean_credit, rows_of_triplets

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from dissect_iqa.validation import Settings
+from dissect_iqa.files.validation import Settings
 
 
 class StatisticsSettings(Settings):

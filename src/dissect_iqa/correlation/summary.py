@@ -5,7 +5,7 @@ import pandas as pd
 
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.jackknife import FEWEST
-from dissect_iqa.distances import DISTANCES
+from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError
 
 #: The statistic by which layers are chosen, for correlations and for triplets.

@@ -5,8 +5,8 @@ import logging
 from pathlib import Path
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.provenance import read_table, sha256_file, table_provenance, write_json
-from dissect_iqa.sums import sums
+from dissect_iqa.files.provenance import read_table, sha256_file, table_provenance, write_json
+from dissect_iqa.files.sums import sums
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ DAMAGE = "damaged_pictures.json"
 
 
 def sums_of(folder: Path) -> Path:
-    """Return where the sums of a data set's files are kept, see `dissect_iqa.sums`."""
+    """Return where the sums of a data set's files are kept, see `dissect_iqa.files.sums`."""
     return folder.with_name(f".{folder.name}.sums.json")
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from dissect_iqa.datasets.distortions import DISTORTIONS, NOMINAL_PSNR, TOLERANCE_DB, tune
 from dissect_iqa.errors import UserError
-from dissect_iqa.provenance import atomic_path, sha256_file
+from dissect_iqa.files.provenance import atomic_path, sha256_file
 
 #: Height and width of the pictures, in pixels.
 DEFAULT_CROP = (192, 256)

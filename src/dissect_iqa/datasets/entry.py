@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from dissect_iqa.provenance import sha256_file
-from dissect_iqa.validation import Settings
+from dissect_iqa.files.provenance import sha256_file
+from dissect_iqa.files.validation import Settings
 
 #: Raise it with any change of `demo.py` that alters a pixel or a score: studies then make it anew.
 DEMO_VERSION = 2

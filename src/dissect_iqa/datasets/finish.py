@@ -12,14 +12,14 @@ from dissect_iqa.datasets.changed import sums_of
 from dissect_iqa.datasets.file_names import spelled
 from dissect_iqa.datasets.pictures import inspect_pairs
 from dissect_iqa.errors import Problems, UserError
-from dissect_iqa.provenance import (
+from dissect_iqa.files.provenance import (
     fingerprint,
     sha256_file,
     software_versions,
     write_json,
     write_table,
 )
-from dissect_iqa.sums import remember, stamps
+from dissect_iqa.files.sums import remember, stamps
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from dissect_iqa.datasets.base import Index, Reading
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.text import bad_line
-from dissect_iqa.delimited import SEPARATORS, Table, decimal_commas, read_delimited, to_number
+from dissect_iqa.datasets.public.text import bad_line
 from dissect_iqa.errors import Problems, UserError, suggest
+from dissect_iqa.files.delimited import SEPARATORS, Table, decimal_commas, read_delimited, to_number
 
 _TRUE, _FALSE = {"1", "true", "yes"}, {"0", "false", "no", ""}
 #: More groups than this are no subsets but a measurement or a name.

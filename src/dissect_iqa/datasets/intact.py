@@ -7,10 +7,10 @@ from typing import Protocol
 import pandas as pd
 from tqdm import tqdm
 
-from dissect_iqa.datasets.decoding import MOST_BYTES, decode_picture
+from dissect_iqa.datasets.decoding.decode import MOST_BYTES, decode_picture
 from dissect_iqa.datasets.pictures import hash_files
 from dissect_iqa.errors import UserError
-from dissect_iqa.regular_files import read_bytes
+from dissect_iqa.files.regular_files import read_bytes
 
 _NAMED_AT_MOST = 100
 

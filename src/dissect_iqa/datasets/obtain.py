@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dissect_iqa.archives import is_archive, unpack
 from dissect_iqa.datasets.base import DatasetKind, RemoteFile, Source
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.download import download
 from dissect_iqa.errors import DamagedFile, UserError
-from dissect_iqa.provenance import sha256_file, write_json
-from dissect_iqa.web import file_name
-from dissect_iqa.writing import saying_where
+from dissect_iqa.files.archives import is_archive, unpack
+from dissect_iqa.files.download import download
+from dissect_iqa.files.provenance import sha256_file, write_json
+from dissect_iqa.files.web import file_name
+from dissect_iqa.files.writing import saying_where
 
 log = logging.getLogger(__name__)
 

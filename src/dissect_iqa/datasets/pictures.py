@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from dissect_iqa.datasets.decoding import MOST_BYTES, check_whole, decode_picture
-from dissect_iqa.regular_files import open_regular, read_bytes
+from dissect_iqa.datasets.decoding.decode import MOST_BYTES, check_whole, decode_picture
+from dissect_iqa.files.regular_files import open_regular, read_bytes
 
 #: Pictures a task handles; bounds what waits in queues.
 _TASK_SIZE = 64

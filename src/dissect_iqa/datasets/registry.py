@@ -5,25 +5,25 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dissect_iqa.datasets.bapps import BAPPS
 from dissect_iqa.datasets.base import DatasetKind
-from dissect_iqa.datasets.cid22 import CID22
-from dissect_iqa.datasets.cidiq import CIDIQ
-from dissect_iqa.datasets.csiq import CSIQ
 from dissect_iqa.datasets.entry import FOLDER_OPTIONS, KIND_OPTIONS, DatasetEntry
-from dissect_iqa.datasets.kadid10k import KADID10K
-from dissect_iqa.datasets.live import LIVE
-from dissect_iqa.datasets.livemd import LIVE_MD
-from dissect_iqa.datasets.mdid import MDID
-from dissect_iqa.datasets.nights import NIGHTS
-from dissect_iqa.datasets.pieapp import PIEAPP
-from dissect_iqa.datasets.pipal import PIPAL
-from dissect_iqa.datasets.tid2008 import TID2008
-from dissect_iqa.datasets.tid2013 import TID2013
-from dissect_iqa.datasets.vclfer import VCLFER
+from dissect_iqa.datasets.public.bapps import BAPPS
+from dissect_iqa.datasets.public.cid22 import CID22
+from dissect_iqa.datasets.public.cidiq import CIDIQ
+from dissect_iqa.datasets.public.csiq import CSIQ
+from dissect_iqa.datasets.public.kadid10k import KADID10K
+from dissect_iqa.datasets.public.live import LIVE
+from dissect_iqa.datasets.public.livemd import LIVE_MD
+from dissect_iqa.datasets.public.mdid import MDID
+from dissect_iqa.datasets.public.nights import NIGHTS
+from dissect_iqa.datasets.public.pieapp import PIEAPP
+from dissect_iqa.datasets.public.pipal import PIPAL
+from dissect_iqa.datasets.public.tid2008 import TID2008
+from dissect_iqa.datasets.public.tid2013 import TID2013
+from dissect_iqa.datasets.public.vclfer import VCLFER
 from dissect_iqa.errors import Problems, UserError, suggest
-from dissect_iqa.strict_yaml import read_yaml
-from dissect_iqa.validation import explain, find_in_yaml
+from dissect_iqa.files.strict_yaml import read_yaml
+from dissect_iqa.files.validation import explain, find_in_yaml
 
 #: Every public data set by the name its `kind` has in the config.
 KINDS: dict[str, DatasetKind] = {

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dissect_iqa.datasets import bapps, cidiq, csiq, kadid10k, pipal, tid2013, vclfer
 from dissect_iqa.datasets.base import DatasetKind
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.obtain import PICTURES
+from dissect_iqa.datasets.public import bapps, cidiq, csiq, kadid10k, pipal, tid2013, vclfer
+from dissect_iqa.datasets.public.tid import TYPES as TID_TYPES
+from dissect_iqa.datasets.public.triplets import TripletTable
 from dissect_iqa.datasets.registry import KINDS
-from dissect_iqa.datasets.tid import TYPES as TID_TYPES
-from dissect_iqa.datasets.triplets import TripletTable
 
 MADE_UP = (
     "Rehearsal: untrained networks on a few made-up pictures and scores. No number is a result."

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.provenance import read_table, table_provenance
+from dissect_iqa.files.provenance import read_table, table_provenance
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 
-from dissect_iqa.config_files import config_values
 from dissect_iqa.doctor.checks import AGAIN, Check
 from dissect_iqa.doctor.inputs import comparisons, data_sets, distinct, upfront, weights
 from dissect_iqa.doctor.machine import cores, disk, gpu, memory, torch_build
 from dissect_iqa.doctor.needs import study_needs
 from dissect_iqa.errors import UserError
-from dissect_iqa.study import Study
+from dissect_iqa.study.config_files import config_values
+from dissect_iqa.study.study import Study
 
 
 def examine(

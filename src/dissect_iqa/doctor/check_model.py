@@ -12,11 +12,11 @@ from safetensors import safe_open
 
 from dissect_iqa.doctor.checks import Check
 from dissect_iqa.errors import UserError
-from dissect_iqa.features.runner import Runner
+from dissect_iqa.features.forward.runner import Runner
 from dissect_iqa.models.architecture import skeleton
-from dissect_iqa.models.build import load_network
+from dissect_iqa.models.load import load_network
 from dissect_iqa.models.network import Network
-from dissect_iqa.models.row import ModelRow
+from dissect_iqa.zoo.row import ModelRow
 
 #: Standard deviations of the noise, in grey levels of 0..255.
 LADDER = (2, 4, 8, 16, 32)

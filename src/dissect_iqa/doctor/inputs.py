@@ -9,14 +9,14 @@ from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.status import datasets_status
 from dissect_iqa.doctor.checks import AGAIN, Check
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.comparisons import read_comparisons
-from dissect_iqa.models.row import ModelRow
-from dissect_iqa.models.table import read_models
-from dissect_iqa.models.weights import require_distinct, weights_provenance
-from dissect_iqa.provenance import table_provenance
-from dissect_iqa.study import Study
-from dissect_iqa.sums import names_of
-from dissect_iqa.upfront import check_upfront
+from dissect_iqa.files.provenance import table_provenance
+from dissect_iqa.files.sums import names_of
+from dissect_iqa.models.weights.fetch_weights import require_distinct, weights_provenance
+from dissect_iqa.study.study import Study
+from dissect_iqa.study.upfront import check_upfront
+from dissect_iqa.zoo.comparisons import read_comparisons
+from dissect_iqa.zoo.row import ModelRow
+from dissect_iqa.zoo.table import read_models
 
 
 def comparisons(study: Study) -> Check:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dissect_iqa import costs
 from dissect_iqa.datasets.status import datasets_status
 from dissect_iqa.errors import UserError
-from dissect_iqa.models.row import ModelRow
-from dissect_iqa.study import Study
+from dissect_iqa.study import costs
+from dissect_iqa.study.study import Study
+from dissect_iqa.zoo.row import ModelRow
 
 GIGABYTE = 1e9
 

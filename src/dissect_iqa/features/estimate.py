@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.features.hooks import Grid, LayerReader
-from dissect_iqa.features.layout import cache_bytes
+from dissect_iqa.features.file.layout import cache_bytes
+from dissect_iqa.features.forward.hooks import Grid, LayerReader
 from dissect_iqa.models.network import Network
 
 

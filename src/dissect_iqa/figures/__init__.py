@@ -150,7 +150,7 @@ def plot_duels(
     Parameters
     ----------
     comparisons : mapping of str to DataFrame
-        By data set, what `dissect_iqa.correlation.compare` returned, with a column `distance`.
+        By data set, what `correlation.hold_contests.compare` returned, with a column `distance`.
     labels, output_stem, spec, **style
         As of `plot_depth`.
     """

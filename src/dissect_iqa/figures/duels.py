@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dissect_iqa.baselines.names import BASELINES
-from dissect_iqa.correlation.comparison import beats
+from dissect_iqa.correlation.hold_contests import beats
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import MM, fit, text_width, wrap
 from dissect_iqa.figures.settings import FigureSettings
@@ -30,7 +30,7 @@ def draw_duels(
     Parameters
     ----------
     comparisons : mapping of str to DataFrame
-        By data set, what `dissect_iqa.correlation.compare` returned, with a column `distance`.
+        By data set, what `correlation.hold_contests.compare` returned, with a column `distance`.
     labels : mapping of str to str or None
         By data set, a notice that must accompany its results.
     settings : FigureSettings, optional

@@ -8,8 +8,8 @@ from matplotlib.text import Text
 
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
-from dissect_iqa.plain_text import is_text, printable
-from dissect_iqa.provenance import atomic_path, fingerprint
+from dissect_iqa.files.plain_text import is_text, printable
+from dissect_iqa.files.provenance import atomic_path, fingerprint
 
 
 def save(

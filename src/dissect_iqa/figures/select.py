@@ -10,7 +10,7 @@ import pandas as pd
 from dissect_iqa.correlation.summary import best_layers, common_distance, highest_median
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
-from dissect_iqa.twins import Twins, find_twins
+from dissect_iqa.zoo.twins import Twins, find_twins
 
 #: The `model` of the rows that hold how high any predictor can score.
 CEILING = "noise_ceiling"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from dissect_iqa.validation import Settings
+from dissect_iqa.files.validation import Settings
 
 #: What can be drawn, with the words that stand on the axis; `agreement` is for triplets only.
 STATISTICS = {

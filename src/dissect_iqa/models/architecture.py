@@ -15,8 +15,8 @@ from torch import nn
 
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models import torchvision_builders
-from dissect_iqa.models.foreign import ForeignError, explained
-from dissect_iqa.models.row import ModelRow, timm_name
+from dissect_iqa.zoo.foreign import ForeignError, explained
+from dissect_iqa.zoo.row import ModelRow, timm_name
 
 
 def build(row: ModelRow, seed: int | None = None) -> nn.Module:

@@ -18,8 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dissect_iqa.errors import Problems, UserError, suggest
-from dissect_iqa.models.foreign import explained
-from dissect_iqa.models.row import ModelRow
+from dissect_iqa.zoo.foreign import explained
+from dissect_iqa.zoo.row import ModelRow
 
 _REGISTERED = re.compile(r"^@register_model\b.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
 _ENUM = re.compile(r"^class (\w+)_Weights\(WeightsEnum\):\n((?:[ \t].*\n|\n)*)", re.MULTILINE)
@@ -150,7 +150,7 @@ def _check_timm(row: ModelRow) -> None:
             return
     import timm
 
-    from dissect_iqa.models.sources import addresses
+    from dissect_iqa.models.weights.sources import addresses
 
     if not timm.is_model(row.name):
         known = timm.list_models()

@@ -12,13 +12,13 @@ from torch import nn
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models.architecture import build, skeleton
 from dissect_iqa.models.class_token import tap_class_token
-from dissect_iqa.models.inputs import input_policy
+from dissect_iqa.models.input import input_policy
 from dissect_iqa.models.layout import BATCH_AXIS, POSITION_AXES
 from dissect_iqa.models.network import InputPolicy, Layer
 from dissect_iqa.models.outputs import Reading, has_class_token, read_output
 from dissect_iqa.models.presets import PRESETS, LeftOut, why_unreadable
-from dissect_iqa.models.row import ModelRow
 from dissect_iqa.models.trace import Trace, trace
+from dissect_iqa.zoo.row import ModelRow
 
 TOKENS = ("patches", "all", "class")
 

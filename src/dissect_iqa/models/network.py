@@ -100,7 +100,7 @@ class Network:
     id : str
         The configuration's id in the model table.
     module : nn.Module
-        Called with a float32 tensor (N, C, H, W) made by `dissect_iqa.features.picture_input`.
+        Called with a float32 tensor (N, C, H, W) made by `features.forward.input.picture_input`.
     layers : tuple of Layer
         Ordered by depth.
     input : InputPolicy

@@ -13,8 +13,8 @@ from torchvision.models.densenet import DenseNet
 from torchvision.ops import FrozenBatchNorm2d
 
 from dissect_iqa.errors import UserError, suggest
-from dissect_iqa.models.foreign import explained
-from dissect_iqa.models.row import ModelRow
+from dissect_iqa.zoo.foreign import explained
+from dissect_iqa.zoo.row import ModelRow
 
 #: Names of a classifier; the first that a model has is what ``head=none`` takes off.
 HEADS = ("fc", "classifier", "head", "heads")

@@ -1,0 +1,168 @@
+"""Score every pair of a data set by one baseline metric."""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from dissect_iqa.baselines.names import check_baseline
+from dissect_iqa.datasets.decoding.decode import MOST_BYTES, decode_picture
+from dissect_iqa.datasets.intact import require_intact
+from dissect_iqa.distances.tables import Measured, distance_table
+from dissect_iqa.errors import UserError
+from dissect_iqa.files.regular_files import read_bytes
+
+log = logging.getLogger(__name__)
+
+#: A metric's name, the path and the spec of its trunk, and the device.
+Settings = tuple[str, str | None, str | None, str]
+
+#: What a table says where the PSNR is larger, infinity included; pairs beyond it look the same.
+PSNR_CAP = 100.0
+
+
+def score_baseline(
+    metric: str,
+    dataset: Any,
+    *,
+    trunk: Path | str | None = None,
+    trunk_spec: str | None = None,
+    device: str = "cpu",
+    processes: int = 1,
+) -> pd.DataFrame:
+    """Score every pair of a data set by one metric.
+
+    Parameters
+    ----------
+    metric : str
+        A key of `dissect_iqa.baselines.names.BASELINES`.
+    dataset : Dataset
+        What `dissect_iqa.datasets.tables.read_dataset` returned.
+    trunk : path, optional
+        Weights file of the metric's trunk; needed by LPIPS and DISTS.
+    trunk_spec : str, optional
+        The spec that it must have been made from.
+    device : str
+        Where the networks of LPIPS and DISTS run.
+    processes : int
+        Worker processes; each takes all pairs of one reference at a time.
+
+    Returns
+    -------
+    DataFrame
+        See `dissect_iqa.distances.tables.distance_table`: layer "", depth NaN, the metric's name as
+        `distance`, its raw value (PSNR at most `PSNR_CAP`), and its `sign`.
+
+    Raises
+    ------
+    UserError
+        If the metric is unknown or has no trunk file, or a picture is missing, isn't the
+        one that the data set was prepared with (all are listed before any is scored),
+        differs from its reference in size, is too small for the metric, or has no finite value.
+    """
+    baseline = check_baseline(metric)
+    if baseline.trunk and trunk is None:
+        raise UserError(
+            f"{metric}: needs a weights file of torchvision's {baseline.trunk}; "
+            "fetch it with the rule fetch_weights"
+        )
+    require_intact(dataset)
+    pairs = dataset.pairs
+    values = np.full(len(pairs), np.nan)
+    rows, tasks = [], []
+    for file, indices in _by_reference(pairs):
+        rows.append(indices)
+        distorted = [dataset.path(name) for name in pairs["distorted_file"].iloc[indices]]
+        tasks.append((dataset.path(file), distorted))
+    settings = (metric, None if trunk is None else str(trunk), trunk_spec, device)
+    with tqdm(total=len(pairs), desc=metric, unit="pair", disable=None) as bar:
+        if processes == 1:
+            for indices, task in zip(rows, tasks, strict=True):
+                for index, value in zip(indices, _score(settings, *task), strict=True):
+                    values[index] = value
+                    bar.update()
+        else:
+            parallel = joblib.Parallel(n_jobs=processes, return_as="generator")
+            results = parallel(joblib.delayed(_score_all)(settings, *task) for task in tasks)
+            for indices, result in zip(rows, results, strict=True):
+                values[indices] = result
+                bar.update(len(indices))
+    require_intact(dataset)  # still: they may have changed while they were read
+    log.info("%s: %d pairs of %d references", metric, len(pairs), len(tasks))
+    return distance_table(pairs, [Measured("", np.nan, metric, values)], baseline.sign)
+
+
+def _by_reference(pairs: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each reference file with the positions of its pairs."""
+    codes, files = pd.factorize(pairs["reference_file"])
+    for code, file in enumerate(files):
+        yield str(file), np.flatnonzero(codes == code)
+
+
+def _score_all(settings: Settings, reference: Path, files: list[Path]) -> list[float]:
+    """Score one reference's pairs in a worker process, whose threads joblib limits."""
+    return list(_score(settings, reference, files))
+
+
+def _score(settings: Settings, reference: Path, files: list[Path]) -> Iterator[float]:
+    """Yield the value of each distorted picture; the reference is decoded once."""
+    metric = _metric(*settings)
+    name = settings[0]
+    expected = _decode(reference)
+    smallest = check_baseline(name).smallest
+    height, width = expected.shape[:2]
+    if min(height, width) < smallest:
+        raise UserError(
+            f"{reference}: {width}x{height} pixels, but {name} needs at least {smallest} on the "
+            f"short side; use larger pictures or take {name} out of the config's baselines"
+        )
+    for file in files:
+        picture = _decode(file)
+        if picture.shape != expected.shape:
+            raise UserError(
+                f"{file}: {picture.shape[1]}x{picture.shape[0]} pixels, but its reference "
+                f"{reference} has {width}x{height}"
+            )
+        yield _finite(metric(expected, picture), name, reference, file)
+
+
+def _finite(value: float, name: str, reference: Path, file: Path) -> float:
+    if name.startswith("psnr"):
+        value = min(value, PSNR_CAP)
+    if not np.isfinite(value):
+        raise UserError(
+            f"{file}: {name} against {reference} is {value}; leave this pair out of the data set, "
+            f"or {name} out of the config's baselines"
+        )
+    return value
+
+
+@lru_cache(maxsize=1)
+def _metric(
+    name: str, trunk: str | None, spec: str | None, device: str
+) -> Callable[[np.ndarray, np.ndarray], float]:
+    """Return the metric's function, built once a process; torch is loaded only if it's needed."""
+    if check_baseline(name).trunk:
+        from dissect_iqa.baselines.learned import learned_metric
+
+        return learned_metric(name, str(trunk), device, spec)
+    from dissect_iqa.baselines.classic import CLASSIC
+
+    return CLASSIC[name]
+
+
+def _decode(path: Path) -> np.ndarray:
+    try:
+        return decode_picture(read_bytes(path, MOST_BYTES))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: picture is missing; fetch the data set again") from error
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # decoders fail in many ways, and each means the same here
+        raise UserError(f"{path}: can't be decoded ({error or type(error).__name__})") from error

@@ -1,0 +1,194 @@
+"""Each finding of the paper, with the evidence for or against it in this run."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from dissect_iqa.claims.claims import CLAIMS
+from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
+from dissect_iqa.claims.run import Run
+from dissect_iqa.correlation.clusters import FEW_REFERENCES
+from dissect_iqa.correlation.summary import common_distance
+from dissect_iqa.errors import UserError
+from dissect_iqa.files.plain_text import cell
+from dissect_iqa.zoo.twins import is_untrained
+
+COLUMNS = [
+    *("dataset", "claim", "finding", "verdict", "effect_name", "effect", "low", "high", "p", "n"),
+    "families",
+    *("evidence", "why", "label"),
+]
+_COMPARISON_COLUMNS = ["dataset", "first", "second", "winner"]
+_MODEL_COLUMNS = [
+    *("id", "weights", "function", "supervision", "architecture", "family", "environment"),
+    *("scale", "top1"),
+]
+
+
+def test_claims(
+    summary: pd.DataFrame,
+    models: pd.DataFrame,
+    comparisons: pd.DataFrame | None = None,
+    labels: Mapping[str, str | None] | None = None,
+    level: float = 0.95,
+) -> tuple[pd.DataFrame, str]:
+    """Test every finding of the paper's abstract on every data set of a run.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        What `dissect_iqa.correlation.summary.summarise` returned.
+    models : DataFrame
+        `id, weights, function, supervision, architecture, family, environment, scale, top1`, one
+        row a model.
+    comparisons : DataFrame, optional
+        What `correlation.hold_contests.compare` returned, for all data sets. Without it,
+        differences count as significant where intervals don't overlap.
+    labels : mapping of str to str or None, optional
+        By data set, a notice that must accompany its results.
+    level : float
+        That of the intervals; 1 - level is the level of the contests.
+
+    Returns
+    -------
+    claims : DataFrame
+        `COLUMNS`, one row a data set and finding, behind which there are `n` models of so many
+        `families`; `verdict` is ``holds``, ``does not hold`` or ``can't be told``, and `why` says
+        why it can't.
+    text : str
+        The same to be read, in Markdown.
+
+    Raises
+    ------
+    UserError
+        If a column is missing or a model of the summary isn't described.
+    """
+    for name in _MODEL_COLUMNS:
+        if name not in models:
+            raise UserError(f"claims: the model table has no column {name!r}")
+    comparisons = pd.DataFrame(columns=_COMPARISON_COLUMNS) if comparisons is None else comparisons
+    labels = labels or {}
+    rows, heads = [], {}
+    for dataset, table in summary[summary["statistic"] == "srcc"].groupby("dataset", sort=False):
+        run, head = _run(str(dataset), table, models, comparisons, level)
+        label = labels.get(str(dataset)) or ""
+        heads[run.dataset] = f"{head} {cell(label)}".strip()
+        for claim in CLAIMS:
+            found = claim.check(run)
+            rows.append(
+                {
+                    "dataset": run.dataset, "claim": claim.name, "finding": claim.finding,
+                    **vars(found), "label": label,
+                }
+            )  # fmt: skip
+    claims = pd.DataFrame(rows, columns=COLUMNS)
+    return claims, _markdown(claims, heads)
+
+
+test_claims.__test__ = False  # not a test for pytest to collect
+
+
+def _run(
+    dataset: str,
+    table: pd.DataFrame,
+    models: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    level: float,
+) -> tuple[Run, str]:
+    """Arrange one data set's numbers, and say in a few words what they are."""
+    # a metric has one unnamed layer, a network's layers have names
+    is_metric = table["best_layer"].astype(object).fillna("").eq("")
+    metrics = table[is_metric & table["best"].notna()].set_index("model")
+    networks = table[~is_metric & table["best"].notna()].copy()
+    # where only one layer was measured there was nothing to choose
+    given = networks["honest"].notna()
+    for end in ("", "_low", "_high"):
+        networks[f"honest{end}"] = networks[f"honest{end}"].where(given, networks[f"best{end}"])
+    described = models.set_index("id")
+    for name in networks["model"].unique():
+        if name not in described.index:
+            raise UserError(f"claims: model {name!r} is not in the model table")
+    distance = common_distance(networks)
+    networks = networks[networks["distance"] == distance]
+    networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
+    networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
+    untrained = is_untrained(networks["weights"])
+    run = Run(
+        dataset=dataset,
+        models=networks[~untrained],
+        metrics=metrics[["best", "best_low", "best_high"]].set_axis(
+            ["value", "low", "high"], axis=1
+        ),
+        comparisons=comparisons[comparisons["dataset"] == dataset],
+        untrained=networks[untrained],
+    )
+    return run, _head(run, table, distance, level)
+
+
+def _head(run: Run, table: pd.DataFrame, distance: str, level: float) -> str:
+    references, pairs = int(table["references"].max()), int(table["n"].max())
+    head = (
+        f"trained configurations: {len(run.models)} of {run.models['family'].nunique()} families "
+        f"(untrained controls, in no count: {len(run.untrained)}), "
+        f"metrics: {len(run.metrics)}, pairs: {pairs}, references: {references}"
+    )
+    if distance:
+        head += (
+            f"; SRCC of the honestly chosen layer, never above that of the naive best, distance "
+            f"{distance}, the same for all (highest median)"
+        )
+    head += "."
+    held = len(run.comparisons)
+    if held:
+        head += (
+            f" “Significantly” is at {100 * (1 - level):.2g} % after Holm's correction over the "
+            f"{held} contests that are planned here: every model against SSIM, MS-SSIM, LPIPS and "
+            "DISTS where they were computed, and the members of each group in comparisons.yaml "
+            "among themselves. Intervals and p of shares and of correlations over models are not "
+            "corrected for the number of findings."
+        )
+    else:
+        head += " No contests were held: “significantly” is where intervals don't overlap."
+    if references < FEW_REFERENCES:
+        head += f" Intervals from {references} references are a rough guide."
+    return head
+
+
+def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
+    counts = claims["verdict"].value_counts()
+    tally = ", ".join(f"{int(counts.get(name, 0))} {name}" for name in (HOLDS, FAILS, OPEN))
+    lines = ["# The paper's findings in this run", ""]
+    lines += [f"Verdicts: {tally}.", ""]
+    lines += [f"- **{dataset}**: {head}" for dataset, head in heads.items()]
+    lines += [
+        "",
+        "Models are what the findings are about, but networks of one family are variations of one "
+        "design and no independent witnesses: intervals over models are as wide as if there were "
+        "only as many models as families. They treat the families of this run as a sample of the "
+        "families there could be, and say nothing about networks unlike them.",
+    ]
+    for claim in CLAIMS:
+        rows = claims[claims["claim"] == claim.name]
+        verdicts = list(dict.fromkeys(rows["verdict"]))
+        verdict = verdicts[0] if len(verdicts) == 1 else "differs between data sets"
+        lines += ["", f"## {claim.finding} *{verdict.capitalize()}.*", ""]
+        for row in rows.itertuples():
+            prefix = f"On {row.dataset}, {row.verdict}: " if len(rows) > 1 else ""
+            lines.append(f"{prefix}{row.evidence}{_effect(row)}{_why(row)}")
+            lines.append("")
+        lines.pop()
+    return "\n".join(lines) + "\n"
+
+
+def _effect(row: tuple) -> str:
+    if not row.effect_name or not np.isfinite(row.effect):
+        return ""
+    text = f" Effect: {row.effect_name} {row.effect:.3f}"
+    if np.isfinite(row.low) and np.isfinite(row.high):
+        text += f", 95 % interval {row.low:.3f} to {row.high:.3f}"
+    return text + (f", p = {row.p:.2g}." if np.isfinite(row.p) else ".")
+
+
+def _why(row: tuple) -> str:
+    return f" It can't be told: {row.why}." if row.verdict == OPEN and row.why else ""

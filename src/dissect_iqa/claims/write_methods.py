@@ -1,0 +1,329 @@
+"""The methods paragraph and the references of exactly what ran, ready for a paper."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.correlation.words import statistics_in_words
+from dissect_iqa.errors import UserError
+from dissect_iqa.files.plain_text import cell
+from dissect_iqa.files.provenance import atomic_path, software_versions
+from dissect_iqa.zoo.licence import licence_flag
+
+#: How each distance is put in words, and the paper it follows.
+DISTANCES = {
+    "rmse": ("the root mean squared difference (Euclidean distance)", ""),
+    "normalized_rmse": ("the same with each channel divided by its mean over the data set", ""),
+    "cosine": ("the cosine distance", ""),
+    "correlation": ("one minus Pearson’s correlation of the features", ""),
+    "lpips_uniform": ("the form of LPIPS with uniform channel weights", "zhang2018unreasonable"),
+    "dists": ("the form of DISTS with uniform weights", "ding2022dists"),
+    "mean_std": ("the Euclidean distance between channel means and standard deviations", ""),
+}
+_METRIC_KEYS = {
+    "ssim": "wang2004ssim",
+    "ssim_downsampled": "wang2004ssim",
+    "ms_ssim": "wang2003msssim",
+    "fsim": "zhang2011fsim",
+    "fsimc": "zhang2011fsim",
+    "gmsd": "xue2014gmsd",
+    "vsi": "zhang2014vsi",
+    "haarpsi": "reisenhofer2018haarpsi",
+    "mdsi": "nafchi2016mdsi",
+    "vifp": "sheikh2006vif",
+    "lpips_alex": "zhang2018unreasonable",
+    "lpips_vgg": "zhang2018unreasonable",
+    "lpips_squeeze": "zhang2018unreasonable",
+    "dists": "ding2022dists",
+    "dists_256": "ding2022dists",
+}
+_STUDY, _WORKFLOW = "hernandez2025dissecting", "molder2021snakemake"
+_SOFTWARE = ("paszke2019pytorch", "virtanen2020scipy", _WORKFLOW)
+
+
+@dataclass(frozen=True)
+class MethodsText:
+    """A methods text and its references.
+
+    Attributes
+    ----------
+    text : str
+        Markdown with citations as Pandoc reads them: ``[@key]``.
+    bibtex : str
+        Exactly the entries that the text cites, sorted by key.
+    """
+
+    text: str
+    bibtex: str
+
+
+def describe(
+    correlations: pd.DataFrame,
+    models: pd.DataFrame,
+    datasets: Mapping[str, Mapping[str, Any]],
+    statistics: StatisticsSettings,
+    bibliography: str = "",
+    notice: str = "",
+) -> MethodsText:
+    """Describe the study that gave these correlations: only what ran is named and cited.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        The collected correlations: at least `dataset, model, layer, depth, distance, n`.
+    models : DataFrame
+        The models' descriptions: `id, architecture, weights, function, family, environment,
+        licence, citation`; `citation` holds BibTeX keys separated by semicolons.
+    datasets : mapping of str to mapping
+        What the data sets' tables say of themselves: `title`, `direction`, `label`, `citation`,
+        `citation_key`, `licence`.
+    statistics : StatisticsSettings
+        How correlations and intervals were computed.
+    bibliography : str
+        BibTeX of the papers behind the models.
+    notice : str
+        What has to be said first, e.g. that this was a rehearsal.
+
+    Returns
+    -------
+    MethodsText
+        Weights under a non-commercial licence, and weights without a stated one, are flagged.
+
+    Raises
+    ------
+    UserError
+        If the correlations hold a data set that isn't described.
+    """
+    unknown = [name for name in correlations["dataset"].unique() if name not in datasets]
+    if unknown:
+        raise UserError(f"methods: data set {unknown[0]!r} has correlations but no description")
+    ran = models[models["id"].isin(correlations["model"].unique())]
+    networks = correlations[correlations["model"].isin(ran["id"])]
+    is_metric = correlations["distance"].isin(list(BASELINES)) & (
+        correlations["model"] == correlations["distance"]
+    )
+    metrics = list(dict.fromkeys(correlations.loc[is_metric, "model"]))
+    sections = [
+        "# Methods",
+        f"**{notice}**" if notice else "",
+        _data(correlations, datasets),
+        _models(ran),
+        _readout(
+            list(dict.fromkeys(networks["distance"])), metrics, _not_downsampled(correlations)
+        ),
+        _statistics(correlations, statistics),
+        _software(),
+        _model_table(ran),
+        _licences(ran, datasets, list(correlations["dataset"].unique())),
+    ]
+    text = "\n\n".join(section for section in sections if section) + "\n"
+    library = read_bibtex(files("dissect_iqa.claims").joinpath("methods.bib").read_text("utf-8"))
+    library |= read_bibtex(bibliography)
+    library |= _from_datasets(datasets, library)
+    keys = sorted({key for group in re.findall(r"\[(@[^\]]+)\]", text) for key in _keys(group)})
+    entries = [library.get(key) or _placeholder(key) for key in keys]
+    return MethodsText(text, "\n".join(entries))
+
+
+def write_methods(
+    methods: MethodsText, text: Path | str, references: Path | str, spec: str | None = None
+) -> None:
+    """Write the text and the references; the spec stands in the references as a comment."""
+    with atomic_path(text) as temporary:
+        temporary.write_text(methods.text, encoding="utf-8")
+    with atomic_path(references) as temporary:
+        head = f"% made from {spec}\n" if spec else ""
+        temporary.write_text(head + methods.bibtex, encoding="utf-8")
+
+
+def read_bibtex(text: str) -> dict[str, str]:
+    """Return a bibliography's entries by key; an entry begins with ``@`` at a line's start."""
+    parts = re.split(r"^(?=@)", text, flags=re.MULTILINE)
+    entries = {}
+    for part in parts:
+        match = re.match(r"@\w+\{\s*([^,\s]+)\s*,", part)
+        if match:
+            entries[match[1]] = part[: part.rindex("}") + 1] + "\n"
+    return entries
+
+
+def _keys(group: str) -> list[str]:
+    return [key.strip().removeprefix("@") for key in group.split(";")]
+
+
+def _cite(keys: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(key for key in keys if key))
+    return f" [{'; '.join('@' + key for key in unique)}]" if unique else ""
+
+
+def _listing(items: Sequence[str]) -> str:
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _model_keys(citation: Any) -> list[str]:
+    return [key.strip() for key in str(citation or "").split(";") if key.strip()]
+
+
+def _untrained(weights: Any) -> bool:
+    return str(weights).startswith("seed:")
+
+
+def _dataset_key(name: str, facts: Mapping[str, Any]) -> str:
+    if facts.get("citation_key"):
+        return str(facts["citation_key"])
+    return f"dataset_{re.sub(r'[^A-Za-z0-9]+', '_', name)}" if facts.get("citation") else ""
+
+
+def _data(correlations: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]]) -> str:
+    sentences = []
+    for name in correlations["dataset"].unique():
+        rows, facts = correlations[correlations["dataset"] == name], datasets[str(name)]
+        size = _count(int(rows["n"].max()), "pair")
+        if "references" in rows and rows["references"].notna().any():
+            size += f" from {_count(int(rows['references'].max()), 'reference picture')}"
+        cite = _cite([_dataset_key(str(name), facts)])
+        text = f"{facts.get('title') or name}{cite}, {size}"
+        if facts.get("label"):
+            text += f" (note: {str(facts['label']).rstrip('.')})"
+        sentences.append(text)
+    return (
+        f"**Data.** Following {_cite([_STUDY]).strip()}, agreement with human opinion was measured "
+        f"on {'; '.join(sentences)}. Scores were turned so that higher means better quality."
+    )
+
+
+def _models(ran: pd.DataFrame) -> str:
+    if ran.empty:
+        return ""
+    untrained = ran["weights"].map(_untrained)
+    trained = ran[~untrained]
+    parts = []
+    for function, rows in trained.groupby("function", sort=False):
+        cite = _cite(key for text in rows["citation"] for key in _model_keys(text))
+        parts.append(f"{function} ({len(rows)}){cite}")
+    text = f"**Networks.** {_count(len(trained), 'pre-trained configuration')} were read"
+    text += f", by what they were trained for: {'; '.join(parts)}." if parts else "."
+    if untrained.any():
+        rows = ran[untrained]
+        cite = _cite(key for text in rows["citation"] for key in _model_keys(text))
+        text += (
+            f" {_count(len(rows), 'network')} with random weights from a fixed seed "
+            f"served as control{cite}."
+        )
+    return text
+
+
+def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[str]) -> str:
+    words = []
+    for name in distances:
+        text, key = DISTANCES.get(name, (f"the readout ‘{name}’", ""))
+        words.append(text + _cite([key]))
+    parts = []
+    if words:
+        parts.append(
+            "**Readout.** The activations for reference and distorted picture were compared at "
+            f"every layer in one forward pass per picture, with {_listing(words)}."
+        )
+    if metrics:
+        named = [BASELINES[name].title + _cite([_METRIC_KEYS.get(name, "")]) for name in metrics]
+        parts.append(f"Classic metrics for comparison: {_listing(named)}.")
+    if same:
+        parts.append(
+            f"On {_listing(same)} SSIM and SSIM (downsampled) are the same numbers: a picture "
+            "whose shorter side has fewer than 384 pixels is not downsampled."
+        )
+    return " ".join(parts)
+
+
+def _not_downsampled(correlations: pd.DataFrame) -> list[str]:
+    """Return the data sets on which both forms of SSIM have exactly the same correlations."""
+    keys = ["dataset", "subset", "statistic"]
+    one, other = (
+        correlations[correlations["model"] == name].set_index(keys)["value"]
+        for name in ("ssim", "ssim_downsampled")
+    )
+    both = pd.DataFrame({"one": one, "other": other}).dropna(how="all")
+    equal = (both["one"] == both["other"]).groupby(level="dataset", sort=False).all()
+    return [str(name) for name in equal[equal].index]
+
+
+def _statistics(correlations: pd.DataFrame, settings: StatisticsSettings) -> str:
+    said = (text + _cite(keys) + "." for text, *keys in statistics_in_words(correlations, settings))
+    return f"**Statistics.** {' '.join(said)}"
+
+
+def _software() -> str:
+    versions = software_versions()
+    listed = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"**Software.** dissect-iqa, a Snakemake workflow{_cite(_SOFTWARE)}, with {listed}."
+
+
+def _model_table(ran: pd.DataFrame) -> str:
+    if ran.empty:
+        return ""
+    lines = [
+        "| model | architecture | function | trained on | licence of the weights | reference |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in ran.itertuples():
+        licence = "none needed" if _untrained(row.weights) else row.licence or "not stated"
+        if licence_flag(str(row.licence)) == "non-commercial":
+            licence = f"**non-commercial**: {licence}"
+        cells = (row.id, row.architecture, row.function, row.environment, licence)
+        cite = _cite(_model_keys(row.citation)).strip()
+        lines.append("| " + " | ".join(map(cell, (*cells, cite))) + " |")
+    return "\n".join(lines)
+
+
+def _licences(
+    ran: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> str:
+    trained = ran[~ran["weights"].map(_untrained)]
+    flags = trained["licence"].fillna("").map(licence_flag)
+    lines = []
+    closed = list(trained.loc[flags == "non-commercial", "id"])
+    if closed:
+        lines.append(
+            f"- **Non-commercial weights** ({len(closed)}): {', '.join(closed)}. Their "
+            "licence forbids commercial use."
+        )
+    silent = list(trained.loc[flags == "not stated", "id"])
+    if silent:
+        lines.append(f"- No licence is stated for the weights of: {', '.join(silent)}.")
+    for name in names:
+        terms = str(datasets[name].get("licence") or "not stated").rstrip(".")
+        lines.append(f"- Data set {datasets[name].get('title') or name}: {terms}.")
+    return "**Licences**\n\n" + "\n".join(lines)
+
+
+def _from_datasets(
+    datasets: Mapping[str, Mapping[str, Any]], library: Mapping[str, str]
+) -> dict[str, str]:
+    """Make entries from the plain references of data sets that the library doesn't know."""
+    entries = {}
+    for name, facts in datasets.items():
+        key = _dataset_key(name, facts)
+        if key and key not in library:
+            entries[key] = f"@misc{{{key},\n  note = {{{_tex(str(facts.get('citation')))}}}\n}}\n"
+    return entries
+
+
+def _placeholder(key: str) -> str:
+    return f"@misc{{{key},\n  note = {{The bibliography has no entry for {_tex(key)}}}\n}}\n"
+
+
+def _tex(text: str) -> str:
+    return re.sub(r"([&%#_])", r"\\\1", text.replace("{", "").replace("}", ""))

@@ -1,0 +1,1 @@
+"""From a picture file's bytes to pixels as a viewer shows them, or to a reason why not."""

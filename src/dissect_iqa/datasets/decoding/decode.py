@@ -1,0 +1,252 @@
+"""Decode a picture as a viewer shows it, or say in one sentence why not.
+
+Pillow cuts 16 bits per channel to 8, overlooks what carries transparency or a colour space
+without a channel of its own, and turns a picture the way up that its Exif data say in TIFF files
+only; so the files' own headers are read here.
+"""
+
+import io
+import re
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dissect_iqa.datasets.decoding import png
+from dissect_iqa.datasets.decoding.boxes import avif_facts, jpeg2000_facts
+from dissect_iqa.datasets.decoding.colours import profile_problem
+
+#: The formats whose depth, transparency and colours are looked at below, as Pillow calls them.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF", "WEBP", "JPEG2000", "AVIF", "TGA", "PCX")
+#: Pixels of the largest picture that is decoded; more is no photograph but an attack or a mistake.
+MOST_PIXELS = 178_956_970
+#: Bytes of the largest file that is read as a picture: that many pixels as they are, and some.
+MOST_BYTES = 4 * MOST_PIXELS
+#: How to turn pictures stored with each of Exif's orientations; 1 is upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION, _BITS, _SAMPLE_FORMAT = 274, 258, 339
+_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)\s*([0-9])')
+_PPM_HEADER = re.compile(rb"P[2356](?:(?:\s|#[^\r\n]*[\r\n])+(\d+)){3}")
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Decode an 8-bit, opaque grey or colour picture in sRGB.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        RGB, 0..255, the way up that viewers show it.
+
+    Raises
+    ------
+    ValueError
+        If the picture has several frames, more than 8 bits per channel, transparency or colours
+        other than sRGB, is too large, or is in a format that isn't read.
+    Exception
+        Whatever Pillow raises for a damaged file.
+    """
+    _refuse_deep(data)
+    with _open(data) as picture:
+        return _decode(picture, data)
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError(
+            "is damaged or no picture that is read here; save it as an 8-bit PNG"
+        ) from None
+    except Image.DecompressionBombError:
+        raise ValueError(f"has more than the {MOST_PIXELS:,} pixels that are read") from None
+
+
+def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
+    if picture.width * picture.height > MOST_PIXELS:
+        raise ValueError(f"has more than the {MOST_PIXELS:,} pixels that are read")
+    if getattr(picture, "n_frames", 1) > 1:
+        raise ValueError("has several frames or pages; save the one that people saw as a picture")
+    _refuse_deep_channels(picture, data)
+    if picture.format == "GIF" and picture.tile[0][1] != (0, 0, *picture.size):
+        raise ValueError(_TRANSPARENT)
+    turn = None
+    if picture.format == "TIFF":
+        _orientation(picture)  # for its refusals: loading turns these, and forgets the tag
+        picture.load()
+    else:
+        picture.load()
+        turn = _TURNS.get(_orientation(picture))
+    if picture.mode not in ("1", "L", "P", "RGB", "LA", "PA", "RGBA"):
+        raise ValueError(
+            f"is of mode {picture.mode}; only 8-bit grey and RGB are supported: save it as such"
+        )
+    _refuse_transparent(picture, data)
+    problem = _colour_problem(picture, data)
+    if problem:
+        raise ValueError(
+            f"{problem}, so its colours depend on the viewer; convert it to sRGB, or take that "
+            "out if people saw it without"
+        )
+    if picture.mode != "RGB":  # Pillow would copy it
+        picture = picture.convert("RGB")
+    return np.asarray(picture.transpose(turn) if turn is not None else picture)
+
+
+def check_whole(data: bytes) -> None:
+    """Check a picture's data for damage that decoders pass over in silence, as far as it shows.
+
+    PNG files have checksums, the codes of a JPEG must come out even; other formats have nothing
+    of the kind, so that only a missing end is found, by `decode_picture`.
+
+    Raises
+    ------
+    ValueError
+        If the picture is damaged.
+    """
+    if png.is_png(data):
+        for _ in png.chunks(data):
+            pass
+    elif data.startswith(b"\xff\xd8"):
+        from dissect_iqa.datasets.decoding.jpeg import check_jpeg  # compiled when used
+
+        check_jpeg(data)
+
+
+_TRANSPARENT = "is partly transparent; blend it with a background first"
+_DEEP = "has {} bits per channel, which would be cut to 8; save it with 8 as people saw it"
+
+
+def _refuse_deep(data: bytes) -> None:
+    """Refuse what Pillow opens as if it had 8 bits, or doesn't open without saying why."""
+    bits = 8
+    if png.is_png(data):
+        bits = png.depth(data)
+    elif header := _PPM_HEADER.match(data):
+        bits = int(header[1]).bit_length()
+    elif data[4:8] == b"jP  " or data.startswith(b"\xff\x4f\xff\x51"):
+        bits = jpeg2000_facts(data)[0]
+    elif data[4:8] == b"ftyp":
+        bits = avif_facts(data)[0]
+    elif data.startswith(b"\xff\xd8"):
+        bits = _jpeg_bits(data)
+    if bits > 8:
+        raise ValueError(_DEEP.format(bits))
+
+
+def _jpeg_bits(data: bytes) -> int:
+    """Return the precision in the frame header of a JPEG; 8 if there is none."""
+    at = 2
+    while at + 5 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return data[at + 4]
+        fill = marker == 0xFF
+        at += 1 if fill else 2 + int.from_bytes(data[at + 2 : at + 4])
+    return 8
+
+
+def _refuse_deep_channels(picture: Image.Image, data: bytes) -> None:
+    if picture.format != "TIFF":
+        return
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    bits = max(_whole_numbers(tags.get(_BITS, 1)), default=1)
+    if bits > 8:
+        raise ValueError(_DEEP.format(bits))
+    if set(_whole_numbers(tags.get(_SAMPLE_FORMAT, 1))) - {1}:
+        raise ValueError("holds numbers other than 0..255; save it as an 8-bit picture")
+
+
+def _whole_numbers(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _refuse_transparent(picture: Image.Image, data: bytes) -> None:
+    """Refuse a picture of which anything shines through: by a channel, a palette or a key."""
+    if not picture.has_transparency_data:
+        return
+    key = picture.info.get("transparency")
+    if png.is_png(data) and picture.mode == "L" and isinstance(key, int):
+        picture.info["transparency"] = key * png.key_scale(data)
+    if picture.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        raise ValueError(_TRANSPARENT)
+    picture.info.pop("transparency", None)
+
+
+def _colour_problem(picture: Image.Image, data: bytes) -> str | None:
+    """Say in what a picture's colours aren't sRGB's, if they aren't."""
+    profile, stated = picture.info.get("icc_profile"), None
+    if picture.format == "PNG":
+        stated = png.unusual_colours(data)
+    elif picture.format == "JPEG2000":
+        _, profile, srgb = jpeg2000_facts(data)
+        stated = None if srgb or profile else "a colour space other than sRGB"
+    elif picture.format == "AVIF" and not profile:
+        stated = None if avif_facts(data)[1] else "a colour space other than sRGB"
+    elif picture.format == "BMP":
+        profile, linked = _bmp_profile(data)
+        stated = "a linked colour profile" if linked else None
+    if stated:
+        return f"has {stated}"
+    return profile_problem(profile, picture.mode in ("1", "L", "LA")) if profile else None
+
+
+def _bmp_profile(data: bytes) -> tuple[bytes | None, bool]:
+    """Return the profile embedded in a version 5 header, and whether it names one elsewhere."""
+    header, kind = int.from_bytes(data[14:18], "little"), data[70:74]
+    if header < 124 or kind not in (b"DEBM", b"KNIL"):
+        return None, False
+    start, size = (int.from_bytes(data[at : at + 4], "little") for at in (126, 130))
+    return (data[14 + start : 14 + start + size], False) if kind == b"DEBM" else (None, True)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return which way up a picture is stored: 1 for upright to 8.
+
+    Raises
+    ------
+    ValueError
+        If its Exif data can't be read, or XMP says otherwise where Exif says nothing, which
+        viewers read differently.
+    """
+    stated = None
+    if picture.format == "TIFF":
+        stated = picture.tag_v2.get(_ORIENTATION)  # type: ignore[attr-defined]
+    else:
+        exif = Image.Exif()
+        try:
+            exif.load(_exif(picture))
+            stated = exif.get(_ORIENTATION)
+        except Exception as error:  # Pillow's parser fails in many ways
+            raise ValueError(
+                "has Exif data that can't be read, so nobody knows which way up it was shown; "
+                "take them out"
+            ) from error
+    if stated is None and (found := _XMP_ORIENTATION.search(_xmp(picture))) and found[1] != b"1":
+        raise ValueError(
+            "is to be turned by its XMP data alone, which not all viewers do; turn its pixels"
+        )
+    return stated if isinstance(stated, int) else 1
+
+
+def _exif(picture: Image.Image) -> bytes:
+    text = picture.info.get("Raw profile type exif")
+    if text and "exif" not in picture.info:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    return picture.info.get("exif", b"")
+
+
+def _xmp(picture: Image.Image) -> bytes:
+    text = picture.info.get("XML:com.adobe.xmp") or picture.info.get("xmp") or b""
+    return text.encode() if isinstance(text, str) else text

@@ -1,0 +1,1 @@
+"""Distances between reference and distorted picture from the features of a layer."""

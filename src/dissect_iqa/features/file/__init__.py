@@ -1,0 +1,1 @@
+"""Feature files: written from a journal, verified, read and shared."""

@@ -1,0 +1,1 @@
+"""Weights of channels fitted to people's scores."""

@@ -1,0 +1,40 @@
+"""What a user may choose about readouts; free of scientific libraries, so it loads fast."""
+
+from itertools import product
+
+from pydantic import Field, field_validator
+
+from dissect_iqa.files.validation import Settings, known_names
+
+METHODS = ("nnls", "ridge")
+STATISTICS = ("mse", "unit_mse", "mean_std")
+#: Every readout that can be fitted: how the weights are fitted, and to which statistics.
+READOUT_NAMES = tuple(f"{method}_{name}" for method, name in product(METHODS, STATISTICS))
+
+
+class ReadoutSettings(Settings):
+    """Channel weights fitted to the scores, from cached features and without a GPU."""
+
+    names: tuple[str, ...] = Field(
+        (),
+        description=f"Any of: {', '.join(READOUT_NAMES)}. Each is one more distance of every "
+        "layer, measured on references that its weights were not fitted to.",
+    )
+    concatenations: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Layers whose channels are weighted together: a title and names or wildcards, "
+        "e.g. {all layers: ['*']}.",
+    )
+    transfer: bool = Field(
+        True,
+        description="Where a study has several data sets, fit on each of the others, too, and "
+        "measure here (called 'nnls_mse@kadid10k').",
+    )
+    folds: int = Field(
+        5, ge=2, description="Groups of references of which one at a time is held out of the fit."
+    )
+
+    @field_validator("names")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return known_names(names, READOUT_NAMES)

@@ -1,0 +1,168 @@
+"""What can be known before anything starts: do models, data sets and baselines go together.
+
+Looked at while the whole study is planned, dry runs included, and by `dissect-iqa doctor`. What
+needs the bytes of a download is looked at by the job that fetches it, before any long work.
+"""
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+from PIL import Image
+
+from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.datasets.base import Index, index_folder
+from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.finish import check_pictures, check_scores, complete
+from dissect_iqa.datasets.folder import read_folder
+from dissect_iqa.errors import Problems, UserError
+from dissect_iqa.files.provenance import table_provenance
+from dissect_iqa.models.known_names import check_names, try_builders
+from dissect_iqa.study.study import Study
+from dissect_iqa.zoo.row import ModelRow
+
+
+@cache
+def check_upfront(study: Study, resources: Path = Path("resources")) -> None:
+    """Check everything that a study names and that is on this machine.
+
+    Parameters
+    ----------
+    study : Study
+        What is to run.
+    resources : Path
+        Where weights and data sets are. What lies there was checked when it was made: such rows
+        and data sets are not looked at again, only whether they go together with the baselines.
+        A rehearsal makes its own data sets and needs no files of weights.
+
+    Raises
+    ------
+    UserError
+        All that is wrong, a line each: architectures, tags or builders that don't exist, builders
+        that don't build, files of weights, archives, folders or pictures that aren't there,
+        tables of scores that can't be read or are constant, pictures too small for a baseline.
+    """
+    problems = Problems()
+    rows = [row for row in study.weights_rows() if not _weights(resources, row).is_file()]
+    named: list[ModelRow] = []
+    for row in rows:
+        with problems.caught():
+            check_names([row])
+            if not study.config.rehearse:
+                _check_file(row)
+            named.append(row)
+    with problems.caught():
+        try_builders(named)
+    for name in study.datasets if not study.config.rehearse else ():
+        with problems.caught():
+            _check_data_set(study, name, resources / "datasets" / name)
+    problems.raise_all()
+
+
+def check_sizes(study: Study, name: str, images: pd.DataFrame) -> None:
+    """Check that a data set's pictures are large enough for the study's baselines.
+
+    Parameters
+    ----------
+    study : Study
+        Whose baselines are meant.
+    name : str
+        The data set.
+    images : DataFrame
+        Columns `file`, `width` and `height` (pixels), a row a picture.
+
+    Raises
+    ------
+    UserError
+        A line for each baseline that needs larger pictures.
+    """
+    short = images[["width", "height"]].min(axis="columns")
+    least = images.loc[short.idxmin()]
+    problems = Problems()
+    for metric in study.config.baselines:
+        if BASELINES[metric].smallest > short.min():
+            problems.add(
+                f"data set {name!r}: {least['file']} has {least['width']}x{least['height']} "
+                f"pixels, but {metric} needs at least {BASELINES[metric].smallest} on the short "
+                f"side; take {metric} out of the option 'baselines', or use larger pictures"
+            )
+    problems.raise_all()
+
+
+def _weights(resources: Path, row: ModelRow) -> Path:
+    return resources / "weights" / f"{row.id}.safetensors"
+
+
+def _check_file(row: ModelRow) -> None:
+    """Check that weights are here that must be: a file's, or those of an installed package."""
+    what, source = f"{row.id}: weights {row.weights!r}", row.weights_source
+    mend = "put it there, or correct the column weights"
+    if row.weights_kind == "package":
+        name, _, member = source.partition("!")
+        try:
+            path = Path(str(distribution(name).locate_file(member)))
+        except PackageNotFoundError as error:
+            raise UserError(f"{what}: package {name!r} isn't installed; install it") from error
+        mend = "correct the column weights"
+    elif row.weights_kind == "file":
+        path = Path(source).expanduser()
+    elif source.startswith("file://"):
+        path = Path(unquote(urlsplit(source).path))
+    else:
+        return
+    if not path.is_file():
+        raise UserError(f"{what}: there is no file {path}; {mend}")
+
+
+def _check_data_set(study: Study, name: str, folder: Path) -> None:
+    entry = study.datasets[name]
+    if _is_ready(folder, study.fingerprint("fetch_dataset", name)):
+        check_sizes(study, name, pd.read_parquet(folder / "images.parquet"))
+        if entry.kind == "folder" and entry.csv_path().is_file():
+            # Versions before may have read it otherwise, e.g. one of two columns of one name
+            read_folder(Index(entry.csv_path().parent, ()), entry)
+    elif entry.kind == "folder":
+        _check_own(study, name, entry)
+    else:
+        for path in filter(None, (entry.folder, *entry.archive)):
+            if not path.exists():
+                raise UserError(
+                    f"data set {name!r}: there is no {path}; correct 'folder' or 'archive' in "
+                    f"{study.config.datasets_table}"
+                )
+
+
+def _is_ready(folder: Path, fingerprint: str) -> bool:
+    try:
+        marks = [
+            table_provenance(folder / f"{table}.parquet")["fingerprint"]
+            for table in ("pairs", "images")
+        ]
+    except (UserError, OSError, KeyError):
+        return False  # the job that makes it anew, or that reads it, tells
+    return marks == [fingerprint] * 2
+
+
+def _check_own(study: Study, name: str, entry: DatasetEntry) -> None:
+    """Do with a user's own pictures what the job does that prepares them, but decode none."""
+    assert entry.folder is not None
+    where = f"data set {name!r}"
+    index = index_folder(entry.folder, entry.ignore)
+    frame = complete(read_folder(index, entry).frame, where)
+    problems = Problems()
+    with problems.caught():
+        check_pictures(frame, index)
+    with problems.caught():
+        check_scores(frame, where)
+    problems.raise_all()
+    sizes = []
+    for file in frame["reference_file"].unique():
+        try:
+            with Image.open(index.root / file) as picture:
+                sizes.append((file, *picture.size))
+        except (OSError, ValueError, Image.DecompressionBombError):
+            continue  # the job that decodes them names all that don't
+    if sizes:
+        check_sizes(study, name, pd.DataFrame(sizes, columns=["file", "width", "height"]))

@@ -1,0 +1,1 @@
+"""The table of models and what it says without loading a network."""

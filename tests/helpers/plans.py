@@ -1,0 +1,22 @@
+"""Which jobs Snakemake would run after a change."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from small_study import snakemake
+
+from dissect_iqa.figures import FIGURES
+
+PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "duels"))
+#: What reads the collected correlations: the claims, the methods text and the figures.
+READERS = Counter(compare=1, test_claims=1, write_methods=1) + PLOTS
+COLLECTING = Counter(collect=1) + READERS
+
+
+def planned(folder: Path) -> Counter[str]:
+    """Return how often each rule would run."""
+    run = snakemake(folder, "--dry-run", "--quiet", "rules")
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE)
+    return Counter({rule: int(count) for rule, count in table if rule not in ("all", "total")})

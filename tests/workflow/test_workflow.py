@@ -1,0 +1,322 @@
+"""Change something, then exactly these jobs run again; bad input ends in one clear sentence."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from plans import COLLECTING, PLOTS, planned
+from small_study import DATASETS, ONE_MORE, REPOSITORY, snakemake, write_study
+
+from dissect_iqa.files.provenance import read_table, table_provenance, write_table
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_nothing_changed(study: Path) -> None:
+    assert planned(study) == Counter()
+
+
+def test_one_more_model_plans_its_four_jobs_and_the_collecting_ones(study: Path) -> None:
+    with (study / "config/models.tsv").open("a") as table:
+        table.write(ONE_MORE)
+    own = Counter(fetch_weights=1, extract_features=1, measure_distances=1, correlate=1)
+    assert planned(study) == own + COLLECTING
+
+
+def one_model_more_layers(study: Path) -> None:
+    edit(study / "config/models.tsv", "seed:0\tauto\t", "seed:0\tlayer1.0;layer2.0\t")
+
+
+def one_more_distance(study: Path) -> None:
+    edit(study / "config/config.yaml", "[rmse, cosine]", "[rmse, cosine, dists]")
+
+
+def readouts(study: Path) -> None:
+    with (study / "config/config.yaml").open("a") as file:
+        file.write("readouts:\n  names: [nnls_mse]\n")
+
+
+def distances_reordered(study: Path) -> None:
+    edit(study / "config/config.yaml", "[rmse, cosine]", "[cosine, rmse]")
+
+
+def other_draws(study: Path) -> None:
+    edit(study / "config/config.yaml", "draws: 50", "draws: 60")
+
+
+def other_figures(study: Path) -> None:
+    with (study / "config/config.yaml").open("a") as config:
+        config.write("figures: {statistic: plcc}\n")
+
+
+def one_more_baseline(study: Path) -> None:
+    edit(study / "config/config.yaml", "[psnr, ssim]", "[psnr, ssim, psnr_y]")
+
+
+def keys_reordered(study: Path) -> None:
+    path = study / "config/config.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[4:], *lines[:4]]))
+
+
+def other_device_and_batch(study: Path) -> None:
+    with (study / "config/config.yaml").open("a") as config:
+        config.write("extraction: {device: cpu, batch_size: 3}\n")
+
+
+def a_note_on_a_model(study: Path) -> None:
+    path = study / "config/models.tsv"
+    header, first, second = path.read_text().splitlines()
+    path.write_text(f"{header}\tnotes\n{first}\tslow\n{second}\t\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            one_model_more_layers,
+            Counter(extract_features=1, measure_distances=1, correlate=1) + COLLECTING,
+        ),
+        (one_more_distance, Counter(measure_distances=2, correlate=2) + COLLECTING),
+        (distances_reordered, Counter()),
+        (other_draws, Counter(correlate=4) + COLLECTING),
+        (other_figures, PLOTS),
+        (readouts, Counter(fit_readouts=2, correlate=2) + COLLECTING),
+        (one_more_baseline, Counter(score_baselines=1, correlate=1) + COLLECTING),
+        (keys_reordered, Counter()),
+        (other_device_and_batch, Counter()),
+        (a_note_on_a_model, Counter()),
+    ],
+)
+def test_a_change_plans_exactly_its_jobs(
+    study: Path, change: Callable[[Path], None], expected: Counter[str]
+) -> None:
+    change(study)
+    assert planned(study) == expected
+
+
+def test_a_raised_stage_version_plans_that_stage_and_what_follows(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version is part of the spec: the same study with another version has other specs."""
+    from dissect_iqa.study import study as module
+
+    values = {"models": ["demo"], "datasets": ["own"]}
+    monkeypatch.chdir(study)
+    before = module.Study.from_values(values)
+    kept = before.spec("extract_features", "own", "tiny_resnet")
+    changed = before.spec("measure_distances", "own", "tiny_resnet")
+    monkeypatch.setitem(module.STAGE_VERSIONS, "measure_distances", 99)
+    after = module.Study.from_values(values)
+    assert after.spec("extract_features", "own", "tiny_resnet") == kept
+    assert after.spec("measure_distances", "own", "tiny_resnet") != changed
+    assert after.spec("collect") != before.spec("collect")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sentence"),
+    [
+        (
+            "config.yaml",
+            "  draws: 50",
+            "  drws: 50",
+            r"config/config\.yaml, line 6: unknown option 'statistics\.drws' \(did you mean "
+            r"'draws'\?\)",
+        ),
+        (
+            "config.yaml",
+            "models: [demo]",
+            "models: [tiny_resnot]",
+            r"'tiny_resnot'.*did you mean 'tiny_resnet'\?",
+        ),
+        (
+            "config.yaml",
+            "datasets: [own]",
+            "datasets: [tid2031]",
+            r"'tid2031' is not in config/datasets\.yaml; it has: own",
+        ),
+        (
+            "config.yaml",
+            "[rmse, cosine]",
+            "[rmse, cosin]",
+            r"config/config\.yaml, line 3: .*unknown name 'cosin' \(did you mean 'cosine'\?\)",
+        ),
+        (
+            "models.tsv",
+            "tiny_mobile\t",
+            "tiny_resnet\t",
+            r"config/models\.tsv.*3.*tiny_resnet",
+        ),
+        ("models.tsv", "seed:0", "sed:0", r"config/models\.tsv.*2.*weights.*'sed'"),
+    ],
+)
+def test_bad_configuration_ends_in_one_sentence_before_anything_starts(
+    tmp_path: Path, file: str, old: str, new: str, sentence: str
+) -> None:
+    folder = write_study(tmp_path / "study")
+    edit(folder / "config" / file, old, new)
+    run = snakemake(folder)
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(sentence, output, flags=re.DOTALL), output
+    assert "Traceback" not in output
+    assert not (folder / "results").exists()
+    assert not (folder / "resources").exists()
+
+
+def missing_picture(pictures: Path) -> str:
+    (pictures / "a_3.png").unlink()
+    return r"a_3\.png"
+
+
+def other_size(pictures: Path) -> str:
+    Image.new("RGB", (40, 64)).save(pictures / "b_2.png")
+    return r"b_2\.png.*40.*64"
+
+
+def undecodable(pictures: Path) -> str:
+    (pictures / "b_5.png").write_bytes(b"this is no picture")
+    return r"b_5\.png"
+
+
+def missing_score(pictures: Path) -> str:
+    lines = (pictures / "scores.csv").read_text().splitlines()
+    lines[4] = re.sub(r",[\d.]+,", ",,", lines[4])
+    (pictures / "scores.csv").write_text("\n".join(lines) + "\n")
+    return r"scores\.csv.*5|a_3\.png"
+
+
+@pytest.mark.parametrize("harm", [missing_picture, other_size, undecodable, missing_score])
+def test_bad_pictures_and_scores_are_named_before_long_work(
+    tmp_path: Path, harm: Callable[[Path], str]
+) -> None:
+    folder = write_study(tmp_path / "study")
+    sentence = harm(folder / "pictures")
+    run = snakemake(folder, "resources/datasets/own/pairs.parquet")
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(rf"error: .*{sentence}", output, flags=re.DOTALL), output
+    assert not (folder / "resources/datasets/own/pairs.parquet").exists()
+
+
+def test_unknown_layer_is_named_and_finished_outputs_stay(study: Path) -> None:
+    finished = study / "results/correlations/own/tiny_mobile.parquet"
+    before = finished.read_bytes()
+    edit(study / "config/models.tsv", "seed:0\tauto\t", "seed:0\tlayer1.0;layer9.0\t")
+    run = snakemake(study)
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(r"error: .*tiny_resnet.*layer9\.0", output), output
+    assert finished.read_bytes() == before
+
+
+def test_a_cut_table_is_refused_not_read(study: Path) -> None:
+    table = study / "results/distances/own/tiny_resnet.parquet"
+    table.write_bytes(table.read_bytes()[:-100])
+    run = snakemake(study)
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(r"error: .*tiny_resnet\.parquet: .*Delete it and run again", output), output
+
+
+def test_two_data_sets_share_weights(study: Path) -> None:
+    entry = DATASETS.replace("own:", "twin:")
+    with (study / "config/datasets.yaml").open("a") as table:
+        table.write(entry)
+    edit(study / "config/config.yaml", "[own]", "[own, twin]")
+    per_model = Counter(extract_features=2, measure_distances=2, correlate=4, score_baselines=2)
+    assert planned(study) == (Counter(fetch_dataset=1, compare=1) + per_model + COLLECTING)
+
+
+def test_the_report_holds_figures_with_their_captions(study: Path) -> None:
+    run = snakemake(study, "--report", "report.html")
+    assert run.returncode == 0, run.stdout + run.stderr
+    page = (study / "report.html").read_text()
+    for words in ("Who beats whom", "relative depth", "Best layers as a table"):
+        assert words in page
+
+
+def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:
+    """Fitted out of fold here and transferred from another data set; figures can show them."""
+    edit(study / "config/config.yaml", "draws: 50", "draws: 50\n  logistic: false")
+    with (study / "config/datasets.yaml").open("a") as file:
+        file.write(DATASETS.replace("own:", "twin:"))
+    edit(study / "config/config.yaml", "[own]", "[own, twin]")
+    edit(study / "config/config.yaml", "models: [demo]", "models: [tiny_resnet]")
+    with (study / "config/config.yaml").open("a") as file:
+        file.write("readouts:\n  names: [nnls_mse]\n  concatenations: {ends: [relu, layer4.1]}\n")
+        file.write("figures:\n  distance: nnls_mse\n")
+    run = snakemake(study)
+    assert run.returncode == 0, run.stdout + run.stderr
+    summary = pd.read_csv(study / "results/summary.csv").query("model == 'tiny_resnet'")
+    found = set(summary.loc[summary["dataset"] == "own", "distance"])
+    fitted = {"nnls_mse", "nnls_mse on ends", "nnls_mse@twin", "nnls_mse@twin on ends"}
+    assert found == {"rmse", "cosine"} | fitted
+    assert (
+        summary.loc[summary["distance"].isin({"nnls_mse", "nnls_mse@twin"}), "best"].gt(0.5).all()
+    )
+    assert not planned(study)
+
+
+def test_extraction_and_baselines_refuse_another_data_set(study: Path) -> None:
+    """As when tables of another study lie where this one's are expected."""
+    for name in ("pairs.parquet", "images.parquet"):
+        path = study / "resources/datasets/own" / name
+        facts = table_provenance(path)
+        write_table(read_table(path), path, facts["spec"].replace("scores", "others"), root=".")
+    targets = ("results/features/own/tiny_mobile.h5", "results/distances/own/psnr.parquet")
+    for target in targets:
+        (study / target).unlink()
+    run = snakemake(study, "--keep-going", *targets)
+    assert run.returncode != 0
+    said = re.findall(r"error: \S*pairs\.parquet: made with other settings", run.stderr)
+    assert len(said) == len(targets), run.stderr
+
+
+@pytest.mark.slow
+def test_paths_with_blanks_and_quotes(tmp_path: Path) -> None:
+    """Of the Python, of the clone and of the study: jobs are started through a shell."""
+    clone = tmp_path / "my o'clone & #1"
+    clone.mkdir()
+    for part in ("Snakefile", "workflow", "profiles", "envs"):
+        (clone / part).symlink_to(REPOSITORY / part)
+    (clone / "venv").symlink_to(sys.prefix)
+    (clone / "config").symlink_to(write_study(clone / "my study") / "config")
+    (clone / "pictures").symlink_to("my study/pictures")
+    command = [clone / "venv/bin/python", "-m", "snakemake", "resources/datasets/own/pairs.parquet"]
+    run = subprocess.run(
+        [*command, "--cores", "1"], capture_output=True, text=True, cwd=clone, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (clone / "resources/datasets/own/pairs.parquet").is_file()
+
+
+def test_a_clone_in_a_path_with_braces_is_refused_at_once(tmp_path: Path) -> None:
+    clone = tmp_path / "a{b}"
+    shutil.copytree(REPOSITORY / "workflow", clone / "workflow")
+    shutil.copy(REPOSITORY / "Snakefile", clone)
+    folder = write_study(tmp_path / "study")
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", clone / "Snakefile", "--cores", "1"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert re.search(r"a\{b\}.*path has braces .*move the clone", output), output
+    assert "Traceback" not in output and not (folder / "results").exists()
