@@ -68,7 +68,7 @@ def load_strictly(row: ModelRow, module: nn.Module, state: dict[str, torch.Tenso
         for key, value in wanted.items()
         if key in state and state[key].shape != value.shape
     ]
-    infinite = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    infinite = [key for key, value in state.items() if not _is_finite(value)]
     for what, keys in (
         ("lack the keys", missing),
         ("have keys that the architecture has not", unexpected),
@@ -85,3 +85,10 @@ def load_strictly(row: ModelRow, module: nn.Module, state: dict[str, torch.Tenso
     # Of the modules' versions, which some ask for: these are the shapes and names of today's.
     fitting._metadata = wanted._metadata
     module.load_state_dict(fitting, strict=False)
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    if value.is_floating_point() and value.numel():
+        # NaN comes through; to look at each number would take 25 times as long
+        value = torch.stack(torch.aminmax(value))
+    return bool(torch.isfinite(value).all())
