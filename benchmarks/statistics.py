@@ -26,7 +26,7 @@ import pandas as pd  # noqa: E402
 from dissect_iqa.correlation.ceiling import noise_ceiling  # noqa: E402
 from dissect_iqa.correlation.contests import contests  # noqa: E402
 from dissect_iqa.correlation.correlate import correlate  # noqa: E402
-from dissect_iqa.correlation.hold_contests import compare  # noqa: E402
+from dissect_iqa.correlation.hold_contests import hold_contests  # noqa: E402
 from dissect_iqa.correlation.settings import StatisticsSettings  # noqa: E402
 from dissect_iqa.correlation.summary import summarise  # noqa: E402
 from dissect_iqa.distances.measure_distances import Measured, distance_table  # noqa: E402
@@ -97,9 +97,9 @@ def time_rest(pairs: pd.DataFrame, tables: list[pd.DataFrame], draws: int) -> di
         f"model{i:02d}": quality + 2 * rng.normal(size=(len(pairs), LAYERS)) for i in range(MODELS)
     }
     metrics = {name: quality[:, 0] + 2 * rng.normal(size=len(pairs)) for name in ("ssim", "dists")}
-    meetings = contests(list(networks), list(metrics), [])
-    compare({**networks, **metrics}, pairs, settings, contests=meetings)
-    spent[f"{len(meetings)} comparisons of 46 models"] = time.perf_counter() - begin
+    held = contests(list(networks), list(metrics), [])
+    hold_contests({**networks, **metrics}, pairs, settings, contests=held)
+    spent[f"{len(held)} contests of 46 models"] = time.perf_counter() - begin
     return spent
 
 

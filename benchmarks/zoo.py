@@ -31,7 +31,7 @@ from PIL import Image
 from torch import nn
 
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.features.extract_features import extract_features
 from dissect_iqa.features.file.read import open_cache
@@ -107,7 +107,7 @@ def small_data_set(folder: Path, side: int) -> Dataset:
     """Make a rehearsal's pictures of LIVE, wide and high ones, and keep six of them."""
     spec = '{"stage":"fetch_dataset"}'
     entry = DatasetEntry(kind="live")
-    prepare_dataset(entry, folder, folder / "none", spec, offline=True, rehearse=side)
+    fetch_dataset(entry, folder, folder / "none", spec, offline=True, rehearse=side)
     whole = read_dataset(folder)
     pairs = whole.pairs.groupby("reference_file", sort=False).head(2).head(4).reset_index(drop=True)
     pairs["pair"] = range(len(pairs))

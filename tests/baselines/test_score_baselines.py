@@ -12,7 +12,7 @@ from PIL import Image
 
 from dissect_iqa.baselines.classic import CLASSIC, luma
 from dissect_iqa.baselines.names import BASELINES, check_baseline, trunks
-from dissect_iqa.baselines.score_baselines import PSNR_CAP, score_baseline
+from dissect_iqa.baselines.score_baselines import PSNR_CAP, score_baselines
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import sha256_file
 
@@ -397,7 +397,7 @@ def test_trunk_that_does_not_fit(trunk_file, tmp_path):
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_score_baseline_puts_every_value_in_its_row(folder, processes):
-    table = score_baseline("psnr", folder, processes=processes)
+    table = score_baselines("psnr", folder, processes=processes)
     columns = "pair reference distorted distortion level layer depth distance value sign"
     assert table.columns.tolist() == columns.split()
     assert table["pair"].tolist() == [0, 1, 2, 3]
@@ -411,71 +411,69 @@ def test_score_baseline_puts_every_value_in_its_row(folder, processes):
             for file in (f"{row['reference']}.png", row["distorted"])
         )
         assert row["value"] == pytest.approx(10 * np.log10(65025 / ((x - y) ** 2).mean()))
-    assert set(score_baseline("gmsd", folder)["sign"]) == {-1}
+    assert set(score_baselines("gmsd", folder)["sign"]) == {-1}
 
 
 def test_reference_is_decoded_once(folder, monkeypatch):
-    from dissect_iqa.baselines import score_baselines
+    from dissect_iqa.baselines import score_baselines as stage
 
     seen = []
-    decode = score_baselines._decode
-    monkeypatch.setattr(
-        score_baselines, "_decode", lambda path: seen.append(path.name) or decode(path)
-    )
-    score_baseline("psnr", folder)
+    decode = stage._decode
+    monkeypatch.setattr(stage, "_decode", lambda path: seen.append(path.name) or decode(path))
+    score_baselines("psnr", folder)
     assert sorted(seen) == ["a.png", "a_1.png", "a_2.png", "b.png", "b_1.png", "b_2.png"]
 
 
 def test_infinite_psnr_is_capped_in_the_table(folder):
     (folder.root / "a_1.png").write_bytes((folder.root / "a.png").read_bytes())
-    table = score_baseline("psnr", folder).set_index("distorted")["value"]
+    table = score_baselines("psnr", folder).set_index("distorted")["value"]
     assert table["a_1.png"] == PSNR_CAP == 100.0
     assert table["a_2.png"] < 50
 
 
-def test_learned_metric_through_score_baseline(folder, trunk_file, no_network):
-    table = score_baseline("lpips_squeeze", folder, trunk=trunk_file("squeezenet1_1"))
+def test_learned_metric_through_score_baselines(folder, trunk_file, no_network):
+    table = score_baselines("lpips_squeeze", folder, trunk=trunk_file("squeezenet1_1"))
     assert (table["value"] > 0).all() and set(table["sign"]) == {-1}
 
 
 def test_bad_input_ends_in_a_sentence(folder, trunk_file):
     root = folder.root
     with pytest.raises(UserError, match=r"'snr'.*did you mean 'psnr'.*allowed: psnr"):
-        score_baseline("snr", folder)
+        score_baselines("snr", folder)
     with pytest.raises(UserError, match="lpips_alex: needs a weights file of torchvision's alex"):
-        score_baseline("lpips_alex", folder)
+        score_baselines("lpips_alex", folder)
     with pytest.raises(UserError, match=r"48x40 pixels, but ms_ssim needs at least 176"):
-        score_baseline("ms_ssim", folder)
+        score_baselines("ms_ssim", folder)
     Image.fromarray(np.zeros((30, 48, 3), np.uint8)).save(root / "a_2.png")
     with pytest.raises(UserError, match=r"a_2.png: 48x30 pixels, but its reference .*48x40"):
-        score_baseline("ssim", folder)
+        score_baselines("ssim", folder)
     (root / "a_2.png").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"a_2.png: can't be decoded"):
-        score_baseline("ssim", folder)
+        score_baselines("ssim", folder)
     (root / "b.png").unlink()
     with pytest.raises(UserError, match=r"b.png: can't be read \(No such file"):
-        score_baseline("ssim", folder, processes=2)
+        score_baselines("ssim", folder, processes=2)
 
 
 def test_changed_pictures_are_listed_before_any_is_scored(folder, monkeypatch):
     """A new baseline beside old features would be one of other pixels than they are."""
-    from dissect_iqa.baselines import score_baselines
+    from dissect_iqa.baselines import score_baselines as stage
 
     frozen = Folder(folder.root, folder.pairs, folder.images)
     for name in ("a_1.png", "b_2.png"):
         path = folder.root / name
         Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
-    monkeypatch.setattr(score_baselines, "_metric", lambda *_: pytest.fail("scored"))
+    monkeypatch.setattr(stage, "_metric", lambda *_: pytest.fail("scored"))
     with pytest.raises(UserError, match=r"2 picture\(s\)(.|\n)*a_1\.png: isn't(.|\n)*b_2\.png"):
-        score_baseline("psnr", frozen)
+        score_baselines("psnr", frozen)
 
 
 def test_value_that_is_not_a_number_is_refused(folder, monkeypatch):
-    from dissect_iqa.baselines import score_baselines
+    from dissect_iqa.baselines import score_baselines as stage
 
-    monkeypatch.setattr(score_baselines, "_metric", lambda *_: lambda x, y: float("nan"))
+    monkeypatch.setattr(stage, "_metric", lambda *_: lambda x, y: float("nan"))
     with pytest.raises(UserError, match=r"b_1.png: fsim against .*b.png is nan; leave this pair"):
-        score_baseline("fsim", folder)
+        score_baselines("fsim", folder)
 
 
 def test_names_know_their_trunks():

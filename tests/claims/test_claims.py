@@ -64,9 +64,9 @@ def summary(models, metrics=None, width=0.01, dataset="set", last=None, layers=1
     return table
 
 
-def verdict(name, models, *arguments, comparisons=None, **options):
+def verdict(name, models, *arguments, contests=None, **options):
     table = summary(models, *arguments, **options)
-    found, text = test_claims.test_claims(table, models, comparisons)
+    found, text = test_claims.test_claims(table, models, contests)
     assert list(found["claim"]) == NAMES and list(found.columns) == test_claims.COLUMNS
     row = found.set_index("claim").loc[name]
     assert row["evidence"] and row["evidence"] in text
@@ -110,7 +110,7 @@ def test_without_lpips_or_dists_it_cannot_be_told(metrics, lacking):
     assert row["verdict"] == OPEN and row["evidence"] == f"Not computed here: {lacking}."
 
 
-def test_comparisons_overrule_overlapping_intervals():
+def test_contests_overrule_overlapping_intervals():
     models = zoo([0.9, 0.6])
     metrics = {"lpips_alex": 0.75, "dists": 0.83}
     met = pd.DataFrame(
@@ -118,10 +118,10 @@ def test_comparisons_overrule_overlapping_intervals():
         columns=["first", "second", "winner"],
     ).assign(dataset="set")
     assert verdict("some_beat_learned", models, metrics, 0.2)["verdict"] == OPEN
-    row = verdict("some_beat_learned", models, metrics, 0.2, comparisons=met)
+    row = verdict("some_beat_learned", models, metrics, 0.2, contests=met)
     assert row["verdict"] == HOLDS and row["evidence"].startswith("1 of 2 models beat all")
     elsewhere = met.assign(dataset="other")
-    row = verdict("some_beat_learned", models, metrics, 0.2, comparisons=elsewhere)
+    row = verdict("some_beat_learned", models, metrics, 0.2, contests=elsewhere)
     assert row["verdict"] == OPEN
 
 
@@ -356,7 +356,7 @@ def test_psnr_and_untrained_twins_stand_beside_ssim():
     met = pd.DataFrame(
         [("m02", "m03", "m03"), ("psnr", "ssim", "")], columns=["first", "second", "winner"]
     ).assign(dataset="set")
-    told = verdict("most_beat_ssim", models, metrics, comparisons=met)["evidence"]
+    told = verdict("most_beat_ssim", models, metrics, contests=met)["evidence"]
     assert "m02 -0.060 from m03 (significant)" in told
     assert "PSNR has 0.730 (can't be told apart)" in told
     low = verdict("most_beat_ssim", models, {"psnr": 0.6, "ssim": 0.79}, 0.1)["evidence"]

@@ -12,7 +12,7 @@ from small_study import MODELS, write_study
 from typer.testing import CliRunner, Result
 
 from dissect_iqa.cli import app
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.doctor import inputs, machine
 from dissect_iqa.doctor.needs import Needs
 from dissect_iqa.files.provenance import write_json, write_table
@@ -56,7 +56,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         study = Study.from_values(*config_values())
         own = Path("resources/datasets/own")
-        prepare_dataset(
+        fetch_dataset(
             study.datasets["own"], own, Path("downloads"), study.spec("fetch_dataset", "own")
         )
         weigh(study, "tiny_mobile")

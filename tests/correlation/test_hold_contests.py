@@ -14,7 +14,7 @@ from dissect_iqa.correlation.correlate import correlate
 from dissect_iqa.correlation.hold_contests import (
     COLUMNS,
     beats,
-    compare,
+    hold_contests,
     only,
     paired_p,
     standard_error,
@@ -54,6 +54,7 @@ def test_analytic_tests_at_the_edges(test):
     assert one[0] == -other[0] and one[1] == other[1]
 
 
+@pytest.mark.slow
 def test_the_paired_jackknife_keeps_its_size_where_the_analytic_tests_fail():
     # two equally good metrics, 25 references that stretch each metric's values
     pairs = pd.DataFrame({"pair": np.arange(1000), "distortion": "noise"})
@@ -62,7 +63,7 @@ def test_the_paired_jackknife_keeps_its_size_where_the_analytic_tests_fail():
         rng = np.random.default_rng(run)
         codes, quality, values = data.clustered(rng, 25, 40, 8, gain=0.3)
         table = pairs.assign(reference=[f"i{c:02d}" for c in codes], quality=quality)
-        found = compare(
+        found = hold_contests(
             {str(j): values[:, j] for j in range(8)}, table, SETTINGS,
             contests=[("0", "1"), ("2", "3"), ("4", "5"), ("6", "7")],
         )  # fmt: skip
@@ -78,7 +79,7 @@ def test_a_real_difference_is_found():
     rng = np.random.default_rng(3)
     quality = pairs["quality"].to_numpy()
     good, bad = (quality + noise * rng.normal(size=len(quality)) for noise in (0.3, 1.5))
-    found = compare({"bad": bad, "good": good}, pairs, SETTINGS, dataset_name="set")
+    found = hold_contests({"bad": bad, "good": good}, pairs, SETTINGS, dataset_name="set")
     assert list(found.columns) == COLUMNS
     one = found.iloc[0]
     assert one["winner"] == "good" and one["high"] < 0 and one["p_holm"] < 0.001
@@ -93,7 +94,7 @@ def test_other_statistics(statistic):
     pairs = data.pairs(references=12)
     quality = pairs["quality"].to_numpy()
     noise = np.random.default_rng(3).normal(size=len(quality))
-    found = compare(
+    found = hold_contests(
         {"good": quality + 0.3 * noise, "psnr": np.where(quality > 2, np.inf, noise)},
         *(pairs, SETTINGS),
         statistic=statistic,
@@ -107,19 +108,19 @@ def test_holm_is_over_the_contests():
     rng = np.random.default_rng(3)
     quality = pairs["quality"].to_numpy()
     names = {f"m{i}": quality + 0.2 * (i + 2) * rng.normal(size=len(quality)) for i in range(4)}
-    found = compare(names, pairs, SETTINGS)
+    found = hold_contests(names, pairs, SETTINGS)
     assert len(found) == 6
     order = found.sort_values("p", kind="stable")
     steps = np.maximum.accumulate(order["p"].to_numpy() * np.arange(6, 0, -1)).clip(max=1)
     np.testing.assert_allclose(order["p_holm"].astype(float), steps)
-    few = compare(names, pairs, SETTINGS, contests=[("m0", "m3")])
+    few = hold_contests(names, pairs, SETTINGS, contests=[("m0", "m3")])
     assert few.loc[0, "p_holm"] == few.loc[0, "p"]
 
 
 def test_a_model_meets_others_with_its_honest_layer():
     pairs = data.pairs(references=12)
     distances = data.distances(pairs, layers=6, noise=(1.0,))
-    found = compare({"net": distances, "flat": np.zeros(len(pairs))}, pairs, SETTINGS)
+    found = hold_contests({"net": distances, "flat": np.zeros(len(pairs))}, pairs, SETTINGS)
     one = correlate(distances, pairs, dataset_name="set", model="net", settings=SETTINGS)
     nested = one[one["statistic"] == "srcc_nested"]["value"]
     assert found.loc[0, "value_first"] == pytest.approx(nested.item())
@@ -130,7 +131,7 @@ def test_a_model_meets_others_with_its_honest_layer():
 def test_a_model_against_itself():
     pairs = data.pairs(references=12)
     values = pairs["quality"].to_numpy() + np.random.default_rng(0).normal(size=len(pairs))
-    found = compare({"a": values, "b": values.copy()}, pairs, SETTINGS)
+    found = hold_contests({"a": values, "b": values.copy()}, pairs, SETTINGS)
     assert found.loc[0, "p"] == found.loc[0, "williams_p"] == 1 and found.loc[0, "winner"] == ""
 
 
@@ -159,7 +160,7 @@ def test_bad_input_ends_in_one_sentence(arguments, words):
     if "more" in arguments:
         candidates["c"] = arguments.pop("more")
     with pytest.raises(UserError, match=words):
-        compare(candidates, pairs, SETTINGS, **arguments)
+        hold_contests(candidates, pairs, SETTINGS, **arguments)
 
 
 def test_several_distances_must_be_narrowed_down():
@@ -167,7 +168,7 @@ def test_several_distances_must_be_narrowed_down():
     distances = data.distances(pairs)
     both = pd.concat([distances, distances.assign(distance="cosine")])
     with pytest.raises(UserError, match="has 2 distances"):
-        compare({"net": both, "x": np.arange(120.0)}, pairs, SETTINGS)
+        hold_contests({"net": both, "x": np.arange(120.0)}, pairs, SETTINGS)
 
 
 def test_p_is_that_of_students_t_over_references():
@@ -194,7 +195,7 @@ def test_two_references_decide_no_contest(references):
     pairs = data.pairs(references=references)
     quality = pairs["quality"].to_numpy()
     rng = np.random.default_rng(0)
-    found = compare(
+    found = hold_contests(
         {"good": quality, "bad": rng.normal(size=len(pairs)), "net": data.distances(pairs)},
         *(pairs, SETTINGS),
     )
@@ -217,9 +218,9 @@ def test_constant_scores_end_in_undefined_everything():
     distance = common_distance(summary[summary["model"] == "net"])
     assert distance == "cosine"  # of equal ones the first by name
     tables["net"] = net[net["distance"] == distance]
-    found = compare(tables, pairs, SETTINGS, dataset_name="set")
+    found = hold_contests(tables, pairs, SETTINGS, dataset_name="set")
     assert found[["value_first", "value_second", "p", "low"]].isna().all(axis=None)
-    assert found.loc[0, "winner"] == "" and only(found, [("net", "psnr")], 0.95)["p"].isna().all()
+    assert found.loc[0, "winner"] == "" and only([found], [("net", "psnr")], 0.95)["p"].isna().all()
     described = {
         "id": "net", "weights": "tag:v1", "function": "supervised classification",
         "supervision": "class labels",
@@ -330,16 +331,16 @@ def test_only_planned_contests_are_corrected_for():
     rng = np.random.default_rng(3)
     quality = pairs["quality"].to_numpy()
     noisy = {f"x{i}": quality + rng.normal(0, 0.2 + 0.2 * i, len(pairs)) for i in range(5)}
-    every = compare(noisy, pairs, SETTINGS)
-    planned = only(every, [("x1", "x0"), ("x2", "x3")], SETTINGS.level)
+    every = hold_contests(noisy, pairs, SETTINGS)
+    planned = only([every], [("x1", "x0"), ("x2", "x3")], SETTINGS.level)
     assert list(zip(planned["first"], planned["second"], strict=True)) == [
         ("x0", "x1"),
         ("x2", "x3"),
     ]
-    alone = compare(noisy, pairs, SETTINGS, contests=[("x0", "x1"), ("x2", "x3")])
+    alone = hold_contests(noisy, pairs, SETTINGS, contests=[("x0", "x1"), ("x2", "x3")])
     pd.testing.assert_frame_equal(planned, alone)
     assert (planned["p_holm"] <= every.set_index("first").loc[["x0", "x2"], "p_holm"].max()).all()
-    assert only(every, [], SETTINGS.level).empty
+    assert only([every], [], SETTINGS.level).empty
 
 
 def test_beyond_a_number_only_planned_contests_take_place():

@@ -13,7 +13,7 @@ from file_server import FileServer, serving
 from dissect_iqa.datasets.base import Counts, RemoteFile, Source
 from dissect_iqa.datasets.changed import changed_files, note_damage
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.status import datasets_status, verify_dataset
 from dissect_iqa.datasets.tables import read_dataset
@@ -56,7 +56,7 @@ def sources(monkeypatch):
 def prepare(tmp_path: Path, offline: bool = False, **options):
     entry = DatasetEntry(kind="mdid", **options)
     folder = tmp_path / "resources" / "datasets" / "mdid"
-    prepare_dataset(entry, folder, tmp_path / "resources" / "downloads", SPEC, offline=offline)
+    fetch_dataset(entry, folder, tmp_path / "resources" / "downloads", SPEC, offline=offline)
     return read_dataset(folder, SPEC)
 
 
@@ -252,7 +252,7 @@ def test_tables_of_different_runs_are_refused(sources, tmp_path):
     dataset = prepare(tmp_path, archive=tmp_path / "mdid.zip")
     kept = (dataset.folder / "images.parquet").read_bytes()
     entry = DatasetEntry(kind="mdid")
-    prepare_dataset(entry, dataset.folder, tmp_path, '{"stage":"other"}', offline=True)
+    fetch_dataset(entry, dataset.folder, tmp_path, '{"stage":"other"}', offline=True)
     with pytest.raises(UserError, match="made with other settings"):
         read_dataset(dataset.folder, SPEC)
     (dataset.folder / "images.parquet").write_bytes(kept)

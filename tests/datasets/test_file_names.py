@@ -8,7 +8,7 @@ import pytest
 
 from dissect_iqa.datasets.base import index_folder
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.datasets.folder import reference_keys
 from dissect_iqa.datasets.tables import read_dataset
 from dissect_iqa.errors import UserError
@@ -30,7 +30,7 @@ def prepare(folder: Path, *lines: str, **options):
         kind="folder", folder=folder, csv="scores.csv", direction="higher is better", **options
     )
     out = folder.parent / "out"
-    prepare_dataset(entry, out, folder.parent / "downloads", SPEC, offline=True)
+    fetch_dataset(entry, out, folder.parent / "downloads", SPEC, offline=True)
     return read_dataset(out, SPEC)
 
 

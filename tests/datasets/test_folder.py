@@ -8,7 +8,7 @@ import pytest
 
 from dissect_iqa.datasets import entry
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.datasets.registry import read_datasets
 from dissect_iqa.datasets.tables import read_dataset
 from dissect_iqa.errors import UserError
@@ -36,7 +36,7 @@ def prepare(folder: Path, *lines: str, csv: str = "scores.csv", **options):
         kind="folder", folder=folder, csv=csv, **{"direction": "higher is better", **options}
     )
     out = folder.parent / "out"
-    prepare_dataset(entry, out, folder.parent / "downloads", SPEC, offline=True)
+    fetch_dataset(entry, out, folder.parent / "downloads", SPEC, offline=True)
     return read_dataset(out, SPEC)
 
 
@@ -146,7 +146,7 @@ def test_bad_optional_columns(mine):
 def test_missing_table(mine):
     entry = DatasetEntry(kind="folder", folder=mine, csv="none.csv", direction="higher is worse")
     with pytest.raises(UserError, match=r"none\.csv: no such table"):
-        prepare_dataset(entry, mine.parent / "out", mine, SPEC)
+        fetch_dataset(entry, mine.parent / "out", mine, SPEC)
 
 
 def test_real_pairs(tmp_path):
@@ -163,18 +163,18 @@ def test_real_pairs(tmp_path):
         f"{HEADER}\nI01.BMP,i01_01_5.bmp,1\ni03_reference.bmp,I03_distorted.bmp,2\n"
         "I04_reference.bmp,I04_distorted.bmp,3\n"
     )
-    prepare_dataset(entry, tmp_path / "out", tmp_path, SPEC, offline=True)
+    fetch_dataset(entry, tmp_path / "out", tmp_path, SPEC, offline=True)
     dataset = read_dataset(tmp_path / "out")
     assert dataset.images[["width", "height"]].drop_duplicates().values.tolist() == [[512, 384]]
     assert dataset.facts["identical_pairs"] == 0
-    score = pytest.importorskip("dissect_iqa.baselines.score_baselines")
+    score_baselines = pytest.importorskip("dissect_iqa.baselines.score_baselines").score_baselines
     published = pd.read_csv(SHARED / "values.csv")
     for metric, name, tolerance in (
         ("psnr", "psnr_rgb", 5e-5),
         ("ssim", "ssim_luma", 5e-5),
         ("ssim_downsampled", "ssim_luma_downsampled", 5e-5),
     ):
-        values = score.score_baseline(metric, dataset)["value"].tolist()
+        values = score_baselines(metric, dataset)["value"].tolist()
         expected = published[published["metric"] == name]["value"].tolist()
         assert values == pytest.approx(expected, abs=tolerance)
 

@@ -15,7 +15,7 @@ import pytest
 
 from dissect_iqa.datasets.base import Counts
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.errors import UserError
@@ -42,7 +42,7 @@ def prepare(tmp_path: Path, kind: str, files: dict[str, bytes], **options) -> Da
     for name, data in files.items():
         (given / name).write_bytes(data)
     entry = DatasetEntry(kind=kind, archive=[given / name for name in files], **options)
-    prepare_dataset(entry, tmp_path / kind, tmp_path / "downloads", SPEC, offline=True)
+    fetch_dataset(entry, tmp_path / kind, tmp_path / "downloads", SPEC, offline=True)
     dataset = read_dataset(tmp_path / kind, SPEC)
     check(dataset)
     return dataset

@@ -24,7 +24,7 @@ from dissect_iqa.features.file.read import open_cache
 from dissect_iqa.features.file.verify import verify_cache
 
 torch.set_num_threads(1)
-HERE = Path(__file__).parents[2] / "helpers"
+HERE = Path(__file__).parents[1] / "helpers"
 
 
 def extract(dataset, path, network=None, **options):

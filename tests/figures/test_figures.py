@@ -19,11 +19,11 @@ from pydantic import ValidationError
 
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
-from dissect_iqa.figures import FIGURES, plot_ranking
 from dissect_iqa.figures.comparisons import draw_comparisons, flow, read_groups
 from dissect_iqa.figures.depth import MOST_IN_A_FACET, draw_depth, facets
 from dissect_iqa.figures.distortions import cell_text, draw_types, table_by_type
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
+from dissect_iqa.figures.plot import FIGURES, plot
 from dissect_iqa.figures.ranking import draw_ranking, minus, shorten
 from dissect_iqa.figures.select import function_group, ranked, twins, views
 from dissect_iqa.figures.settings import FigureSettings
@@ -96,7 +96,7 @@ def test_importing_the_package_and_its_settings_loads_no_plotting_library():
 def test_files_are_equal_to_the_byte_and_hold_notice_fingerprint_and_fonts(small, tmp_path):
     correlations, models = small
     for stem in ("first/ranking.v2", "second/ranking.v2"):
-        plot_ranking(correlations, models, data.NOTICE, tmp_path / stem, spec='{"a":1}')
+        plot("ranking", correlations, models, data.NOTICE, tmp_path / stem, spec='{"a":1}')
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
     assert files == ["ranking.v2.pdf", "ranking.v2.png", "ranking.v2.svg"]
     for name in files:
@@ -118,9 +118,9 @@ def test_only_the_chosen_formats_are_written_and_the_users_own_style_has_no_say(
     import matplotlib as mpl
 
     correlations, models = small
-    plot_ranking(correlations, models, None, tmp_path / "a", formats=("svg",))
+    plot("ranking", correlations, models, None, tmp_path / "a", formats=("svg",))
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.transparent": True}):
-        plot_ranking(correlations, models, None, tmp_path / "b", formats=("svg",))
+        plot("ranking", correlations, models, None, tmp_path / "b", formats=("svg",))
         assert mpl.rcParams["font.size"] == 30
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.svg", "b.svg"]
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
@@ -138,7 +138,7 @@ def test_only_the_chosen_formats_are_written_and_the_users_own_style_has_no_say(
 )
 def test_wrong_options_are_refused(small, tmp_path, options):
     with pytest.raises(ValidationError):
-        plot_ranking(*small, None, tmp_path / "x", **options)
+        plot("ranking", *small, None, tmp_path / "x", **options)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from small_study import snakemake
 
-from dissect_iqa.figures import FIGURES
+from dissect_iqa.figures.plot import FIGURES
 
-PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "duels"))
+PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests"))
 #: What reads the collected correlations: the claims, the methods text and the figures.
-READERS = Counter(compare=1, test_claims=1, write_methods=1) + PLOTS
+READERS = Counter(hold_contests=1, test_claims=1, write_methods=1) + PLOTS
 COLLECTING = Counter(collect=1) + READERS
 
 

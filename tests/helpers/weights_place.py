@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from model_rows import make_row
 from safetensors.torch import load_file
+from torch import nn
 
 from dissect_iqa.files.provenance import canonical_json
 from dissect_iqa.models.weights.fetch_weights import fetch_weights
@@ -39,3 +40,17 @@ class Place:
 
 def same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> bool:
     return set(found) == set(wanted) and all(torch.equal(found[k], wanted[k]) for k in wanted)
+
+
+class LpipsWeights(nn.Module):
+    """The five rows of channel weights that the package lpips ships for AlexNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for place, channels in enumerate((64, 192, 384, 256, 256)):
+            layers = nn.Sequential(nn.Dropout(), nn.Conv2d(channels, 1, 1, bias=False))
+            self.add_module(f"lin{place}", nn.ModuleDict({"model": layers}))
+
+
+def lpips_weights() -> LpipsWeights:
+    return LpipsWeights()

@@ -17,7 +17,6 @@ from checkpoint_layouts import PUBLISHERS, TinyTrunk, plain, tiny_trunk, trained
 from file_server import serving
 from model_rows import MODELS, make_row
 from safetensors.torch import load_file, save
-from torch import nn
 from weights_place import SPEC, Place, same, tiny
 
 from dissect_iqa.errors import UserError
@@ -336,23 +335,9 @@ def test_file_on_disk(place, tmp_path):
         place.fetch(tiny(f"file:{tmp_path}/none.pth"))
 
 
-class LpipsWeights(nn.Module):
-    """The five rows of channel weights that the package lpips ships for AlexNet."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        for place, channels in enumerate((64, 192, 384, 256, 256)):
-            layers = nn.Sequential(nn.Dropout(), nn.Conv2d(channels, 1, 1, bias=False))
-            self.add_module(f"lin{place}", nn.ModuleDict({"model": layers}))
-
-
-def lpips_weights() -> LpipsWeights:
-    return LpipsWeights()
-
-
 def test_file_of_an_installed_package(place):
     row = make_row(
-        "lins", "test_weights:lpips_weights", weights="package:lpips!lpips/weights/v0.1/alex.pth"
+        "lins", "weights_place:lpips_weights", weights="package:lpips!lpips/weights/v0.1/alex.pth"
     )
     found = place.fetch(row, offline=True)
     assert found["lin0.model.1.weight"].shape == (1, 64, 1, 1)

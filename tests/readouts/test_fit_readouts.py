@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from dissect_iqa.errors import UserError
 from dissect_iqa.readouts import fit_readouts as stage
 from dissect_iqa.readouts import weights
-from dissect_iqa.readouts.fit_readouts import READOUTS, fit_readouts, transfer_readouts
+from dissect_iqa.readouts.fit_readouts import READOUTS, fit_own, transfer_readouts
 from dissect_iqa.readouts.weights import fit_weights, out_of_fold
 
 REFERENCES, EACH, CHANNELS = 10, 30, 8
@@ -167,7 +167,7 @@ def srcc(table, cache, layer, distance):
 def test_fit_readouts_at_every_layer_and_concatenated(caches, processes):
     cache = caches["one.h5"]
     names = list(READOUTS) if processes == 1 else ["nnls_unit_mse"]
-    table = fit_readouts(
+    table = fit_own(
         "one.h5",
         cache.table,
         names,
@@ -241,7 +241,7 @@ def test_bad_input_ends_in_a_sentence(caches, monkeypatch):
     cache = caches["one.h5"]
 
     def fit(pairs=cache.table, names=("nnls_mse",), **options):
-        return fit_readouts("one.h5", pairs, names, "spec of one.h5", **options)
+        return fit_own("one.h5", pairs, names, "spec of one.h5", **options)
 
     with pytest.raises(UserError, match=r"'nnls_mes' \(did you mean 'nnls_mse'\?\); allowed: nn"):
         fit(names=["nnls_mes"])

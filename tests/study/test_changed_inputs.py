@@ -72,7 +72,7 @@ def test_changed_pictures_are_named_and_make_all_that_they_are_in_stale(here):
     )
     assert look().spec("collect") == study.spec("collect")
     (finding,) = data_sets(study, Path("resources"))
-    assert finding.verdict == "NOTE" and "a_3.png, b_1.png" in finding.found
+    assert finding.outcome == "NOTE" and "a_3.png, b_1.png" in finding.found
 
 
 def test_pictures_that_went_elsewhere_are_no_change(here):

@@ -37,7 +37,7 @@ def all_specs(study: Study) -> list[str]:
     specs = [study.spec(stage) for stage in ("collect", "test_claims", "write_methods")]
     specs += [study.spec("plot", name=figure) for figure in ("depth", "comparisons")]
     for dataset in study.datasets:
-        specs += [study.spec(stage, dataset) for stage in ("fetch_dataset", "compare")]
+        specs += [study.spec(stage, dataset) for stage in ("fetch_dataset", "hold_contests")]
         specs += [study.distances_spec(dataset, name) for name in study.scored()]
         specs += [study.spec("extract_features", dataset, name) for name in study.models]
     return specs

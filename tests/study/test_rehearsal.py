@@ -18,12 +18,12 @@ from small_study import REPOSITORY, make_pictures, write_study
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.datasets.base import index_folder
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.rehearsal import take_few
 from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.errors import UserError
-from dissect_iqa.figures import FIGURES
+from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.models.architecture import build
 from dissect_iqa.models.load import load_network
 from dissect_iqa.models.weights.fetch_weights import fetch_weights
@@ -32,14 +32,14 @@ from dissect_iqa.study.bundle import bundle
 from dissect_iqa.study.config import Config
 from dissect_iqa.study.config_files import config_values
 from dissect_iqa.study.rehearsal import REHEARSAL_VERSION, shortest_side
-from dissect_iqa.study.study import STAGE_VERSIONS, Study
+from dissect_iqa.study.study import STAGES, Study
 from dissect_iqa.zoo.row import ModelRow
 
 SPEC = '{"stage":"fetch_dataset"}'
 
 
 def made_up(tmp_path: Path, kind: str, side: int = 128) -> Dataset:
-    prepare_dataset(
+    fetch_dataset(
         DatasetEntry(kind=kind), tmp_path / "made", tmp_path / "none", SPEC, rehearse=side
     )
     return read_dataset(tmp_path / "made", SPEC)
@@ -133,7 +133,7 @@ def own(folder: Path) -> DatasetEntry:
 
 def test_of_a_folder_a_few_pairs_are_taken(tmp_path: Path) -> None:
     entry = own(tmp_path / "own")
-    prepare_dataset(entry, tmp_path / "made", tmp_path, SPEC, rehearse=128)
+    fetch_dataset(entry, tmp_path / "made", tmp_path, SPEC, rehearse=128)
     dataset = read_dataset(tmp_path / "made")
     assert dataset.pairs.groupby("reference").size().to_dict() == {"a": 6, "b": 6}
     assert set(dataset.pairs["distortion"]) == {"noise", "shift"}
@@ -152,7 +152,7 @@ def test_of_a_folder_all_pairs_are_checked(tmp_path: Path) -> None:
     for level in range(8):
         (tmp_path / f"own/b_{level}.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"8 picture\(s\) can't be used"):
-        prepare_dataset(entry, tmp_path / "made", tmp_path, SPEC, rehearse=128)
+        fetch_dataset(entry, tmp_path / "made", tmp_path, SPEC, rehearse=128)
 
 
 def test_triplets_are_taken_whole() -> None:
@@ -217,7 +217,7 @@ def values(**changes: object) -> dict[str, object]:
 def test_every_specification_carries_the_mark(study: Path) -> None:
     real, rehearsal = (Study.from_values(values(rehearse=mark)) for mark in (False, True))
     assert (real.folder, rehearsal.folder) == (Path(), Path("rehearsal"))
-    for stage in STAGE_VERSIONS:
+    for stage in STAGES:
         if stage not in ("fit_readouts", "plot"):
             name = "psnr" if stage == "score_baselines" else "tiny_resnet"
             spec = json.loads(rehearsal.spec(stage, "own", name))
@@ -277,7 +277,7 @@ def test_a_study_is_rehearsed_end_to_end(tmp_path: Path) -> None:
         "rehearsal",
     ]
     results = folder / "rehearsal/results"
-    for figure in (*FIGURES, "duels"):
+    for figure in (*FIGURES, "contests"):
         assert (results / f"figures/{figure}.pdf").stat().st_size > 1000
     assert "Rehearsal: " in (results / "claims.md").read_text()
     assert "This was a rehearsal" in (results / "methods.md").read_text()

@@ -12,10 +12,10 @@ from dissect_iqa.claims.test_claims import test_claims as claims
 from dissect_iqa.correlation.ceiling import noise_ceiling
 from dissect_iqa.correlation.correlate import correlate
 from dissect_iqa.correlation.golden import check_published
-from dissect_iqa.correlation.hold_contests import compare
+from dissect_iqa.correlation.hold_contests import hold_contests
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.summary import common_distance, summarise
-from dissect_iqa.figures import FIGURES, plot_duels
+from dissect_iqa.figures.plot import FIGURES, plot, plot_contests
 from dissect_iqa.figures.settings import FigureSettings
 
 SETTINGS = StatisticsSettings(draws=20, repeats=2)
@@ -29,6 +29,8 @@ MODELS = pd.DataFrame(
         "function": ["none", "classification"],
         "family": ["ResNet", "VGG"],
         "environment": ["none", "ImageNet-1k"],
+        "supervision": ["untrained", "class labels"],
+        "scale": ["", "large and natural"],
         "licence": "MIT",
         "top1": [None, 70.0],
         "citation": "",
@@ -111,20 +113,20 @@ def test_a_study_finishes_and_says_what_is_undefined(case, tmp_path: Path) -> No
         best = summary[summary["model"].isin(["a", "b"])]
         distance = common_distance(best)
         assert distance == "rmse"
-        contests = compare(found, table, SETTINGS, dataset_name="own")
+        contests = hold_contests(found, table, SETTINGS, dataset_name="own")
         verdicts, text = claims(summary, MODELS, contests, labels={"own": None})
         assert len(verdicts) and text
-        for name, draw in FIGURES.items():
-            draw(
-                collected, MODELS, {"own": None}, tmp_path / name, comparisons=[], spec="{}",
+        for name in FIGURES:
+            plot(
+                name, collected, MODELS, {"own": None}, tmp_path / name, comparisons=[], spec="{}",
                 **FigureSettings(formats=["svg"]).model_dump(),
             )  # fmt: skip
-        plot_duels(
-            {"own": contests.assign(distance=distance)}, {"own": None}, tmp_path / "duels",
+        plot_contests(
+            {"own": contests.assign(distance=distance)}, {"own": None}, tmp_path / "contests",
             spec="{}", **FigureSettings(formats=["svg"]).model_dump(),
         )  # fmt: skip
     if case in (constant_scores, constant_distances, one_pair):
         assert contests["value_first"].isna().all()
         assert not contests["winner"].astype(bool).any()
         assert summary["best"].isna().all()
-    assert {path.stem for path in tmp_path.glob("*.svg")} == {*FIGURES, "duels"}
+    assert {path.stem for path in tmp_path.glob("*.svg")} == {*FIGURES, "contests"}

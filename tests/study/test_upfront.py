@@ -12,7 +12,7 @@ from model_rows import make_row
 from PIL import Image
 from small_study import REPOSITORY, write_study
 
-from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.errors import UserError
 from dissect_iqa.models import known_names
 from dissect_iqa.models.known_names import check_names, try_builders
@@ -118,6 +118,8 @@ def test_own_builders_are_looked_at_without_being_run(tmp_path, monkeypatch) -> 
     assert "raises SyntaxError" in lines[1] and "broken.py, line 1" in lines[1]
     assert "there is no module 'nowhere'; put nowhere.py into" in lines[2]
     assert "No module named 'a'" in lines[3]
+    with pytest.raises(UserError, match=r"has moved; write dissect_iqa\.models\.arch.*\.hed:x"):
+        check_names([own("x", "dissect_iqa.models.hed")])
     Path("own.py").write_text("from torch.nn import *\n")
     check_names([own("Identity")])
 
@@ -184,7 +186,7 @@ def test_pictures_that_are_missing_or_too_small_and_constant_scores(folder: Path
 
 def test_what_is_prepared_is_not_read_again_but_must_fit(folder: Path) -> None:
     study = Study.from_values(VALUES)
-    prepare_dataset(
+    fetch_dataset(
         study.datasets["own"], Path("resources/datasets/own"), Path("x"),
         study.spec("fetch_dataset", "own"), workers=1,
     )  # fmt: skip

@@ -17,7 +17,7 @@ LARGE = {
 }
 #: What of them a script may load with its own imports; all others load none.
 MAY = {
-    "compare": {"scipy.stats", "statsmodels"},
+    "hold_contests": {"scipy.stats", "statsmodels"},
     "extract_features": {"torch", "torchvision", "h5py"},
     "fetch_dataset": {"requests"},
     "fetch_weights": {"torch", "torchvision", "h5py", "requests"},

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -119,7 +120,8 @@ def test_a_raised_stage_version_plans_that_stage_and_what_follows(
     before = module.Study.from_values(values)
     kept = before.spec("extract_features", "own", "tiny_resnet")
     changed = before.spec("measure_distances", "own", "tiny_resnet")
-    monkeypatch.setitem(module.STAGE_VERSIONS, "measure_distances", 99)
+    raised = replace(module.STAGES["measure_distances"], version=99)
+    monkeypatch.setitem(module.STAGES, "measure_distances", raised)
     after = module.Study.from_values(values)
     assert after.spec("extract_features", "own", "tiny_resnet") == kept
     assert after.spec("measure_distances", "own", "tiny_resnet") != changed
@@ -238,7 +240,7 @@ def test_two_data_sets_share_weights(study: Path) -> None:
         table.write(entry)
     edit(study / "config/config.yaml", "[own]", "[own, twin]")
     per_model = Counter(extract_features=2, measure_distances=2, correlate=4, score_baselines=2)
-    assert planned(study) == (Counter(fetch_dataset=1, compare=1) + per_model + COLLECTING)
+    assert planned(study) == (Counter(fetch_dataset=1, hold_contests=1) + per_model + COLLECTING)
 
 
 def test_the_report_holds_figures_with_their_captions(study: Path) -> None:

@@ -69,7 +69,7 @@ rule collect:
         "../scripts/collect.py"
 
 
-rule compare:
+rule hold_contests:
     input:
         correlations="<results>/correlations.parquet",
         distances=lambda wildcards: expand(
@@ -79,28 +79,26 @@ rule compare:
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
-        "<results>/comparisons/{dataset}.parquet",
+        "<results>/contests/{dataset}.parquet",
     log:
-        "<logs>/compare/{dataset}.log",
+        "<logs>/hold_contests/{dataset}.log",
     conda:
         "../../envs/tables.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        spec=lambda wildcards: study.spec("compare", wildcards.dataset),
+        spec=lambda wildcards: study.spec("hold_contests", wildcards.dataset),
     message:
         "Who beats whom on {wildcards.dataset}"
     script:
-        "../scripts/compare.py"
+        "../scripts/hold_contests.py"
 
 
 rule test_claims:
     input:
         correlations="<results>/correlations.parquet",
-        comparisons=expand(
-            "<results>/comparisons/{dataset}.parquet", dataset=study.rated()
-        ),
+        contests=expand("<results>/contests/{dataset}.parquet", dataset=study.rated()),
         pairs=expand(
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),

@@ -1,6 +1,5 @@
 # Figures, claims and the methods text: everything that is made to be read.
-FIGURES = ["depth", "ranking", "training", "types", "comparisons"]
-
+from dissect_iqa.figures.plot import FIGURES
 
 # one rule a figure, so that each has its own caption in the report
 for figure in FIGURES:
@@ -33,32 +32,30 @@ for figure in FIGURES:
             "../scripts/plot.py"
 
 
-rule plot_duels:
+rule plot_contests:
     input:
-        comparisons=expand(
-            "<results>/comparisons/{dataset}.parquet", dataset=study.rated()
-        ),
+        contests=expand("<results>/contests/{dataset}.parquet", dataset=study.rated()),
         pairs=expand(
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
     output:
-        multiext("<results>/figures/duels", ".pdf", ".svg"),
+        multiext("<results>/figures/contests", ".pdf", ".svg"),
         png=report(
-            "<results>/figures/duels.png",
-            caption="../report/duels.rst",
+            "<results>/figures/contests.png",
+            caption="../report/contests.rst",
             category="Figures",
-            labels={"figure": "duels"},
+            labels={"figure": "contests"},
         ),
     log:
-        "<logs>/plot/duels.log",
+        "<logs>/plot/contests.log",
     conda:
         "../../envs/tables.yaml"
     params:
-        spec=study.spec("plot_duels"),
+        spec=study.spec("plot_contests"),
     message:
-        "Figure: duels"
+        "Figure: contests"
     script:
-        "../scripts/plot_duels.py"
+        "../scripts/plot_contests.py"
 
 
 rule write_methods:

@@ -12,10 +12,8 @@ with job(snakemake.log[0]):
     study = thaw(snakemake.config["study"])
     dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.name
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
-    specs = [study.distances_spec(dataset, name)]
-    if study.has_readouts(dataset, name):
-        specs.append(study.spec("fit_readouts", dataset, name))
     paths = [snakemake.input.distances, *snakemake.input.readouts]
+    specs = study.measured_specs(dataset, name)
     tables = (read_table(path, spec) for path, spec in zip(paths, specs, strict=True))
     parts = [
         correlate(table, pairs, dataset_name=dataset, model=name, settings=study.config.statistics)

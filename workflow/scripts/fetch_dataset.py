@@ -7,20 +7,18 @@ from dissect_iqa.study.job import job
 with job(snakemake.log[0]):
     import pandas as pd
 
-    from dissect_iqa.datasets.fetch_dataset import prepare_dataset
+    from dissect_iqa.datasets.fetch_dataset import fetch_dataset
     from dissect_iqa.study.frozen import thaw
-    from dissect_iqa.study.rehearsal import shortest_side
     from dissect_iqa.study.upfront import check_sizes
 
     study = thaw(snakemake.config["study"])
-    least = shortest_side(study.config, study.models.values())
-    prepare_dataset(
+    fetch_dataset(
         study.datasets[snakemake.wildcards.dataset],
         folder=Path(snakemake.output.pairs).parent,
         downloads=Path("resources/downloads"),
         spec=snakemake.params.spec,
         offline=study.config.offline,
-        rehearse=least if study.config.rehearse else None,
+        rehearse=study.least_side(),
     )
     # known only now where the pictures had to be fetched; extraction hasn't begun
     images = pd.read_parquet(snakemake.output.images)

@@ -1,4 +1,4 @@
-"""Rule fetch_weights: see dissect_iqa.models.weights.fetch_weights.fetch_weights."""
+"""Rule fetch_weights: see dissect_iqa.models.weights.fetch_weights."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule measure_distances: see dissect_iqa.distances.measure_distances.measure_distances."""
+"""Rule measure_distances: see dissect_iqa.distances.measure_distances."""
 
 from dissect_iqa.study.job import job
 

@@ -18,45 +18,75 @@ class Baseline:
         1 if a larger value means better quality, -1 if it means a larger distance.
     source : str
         The paper.
+    cites : str
+        Its key in claims/methods.bib; "" if there is none to cite.
     smallest : int
         Shortest side in pixels that the metric is defined for.
     trunk : str or None
         The torchvision architecture whose ImageNet-1k weights the metric reads, if any.
+    tuned_on : str
+        The data set of people's judgements that its weights were fitted to, if any.
+    rival : bool
+        Every model is to be held against it, where a run has it.
     """
 
     title: str
     sign: int
     source: str
+    cites: str = ""
     smallest: int = 1
     trunk: str | None = None
+    tuned_on: str = ""
+    rival: bool = False
 
 
 _SSIM = "Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004"
-_LPIPS = "Zhang, Isola, Efros, Shechtman, Wang, CVPR 2018 (weights v0.1)"
+_FSIM = "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011"
+_LPIPS = (
+    "Zhang, Isola, Efros, Shechtman, Wang, CVPR 2018 (weights v0.1)",
+    "zhang2018unreasonable",
+)
 _DISTS = "Ding, Ma, Wang, Simoncelli, IEEE TPAMI 2022"
 
 #: All baseline metrics by name, in the order of the manual.
 BASELINES: dict[str, Baseline] = {
     "psnr": Baseline("PSNR", 1, "peak signal-to-noise ratio over all RGB values"),
     "psnr_y": Baseline("PSNR (luma)", 1, "peak signal-to-noise ratio of 8-bit luma"),
-    "ssim": Baseline("SSIM", 1, f"{_SSIM}; ssim_index.m", 11),
-    "ssim_downsampled": Baseline("SSIM (downsampled)", 1, f"{_SSIM}; ssim.m", 11),
-    # Four halvings must leave one 11x11 window, which is what the authors' code demands too.
-    "ms_ssim": Baseline("MS-SSIM", 1, "Wang, Simoncelli, Bovik, Asilomar 2003", 176),
-    "fsim": Baseline("FSIM", 1, "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011", 8),
-    "fsimc": Baseline("FSIMc", 1, "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011", 8),
-    "gmsd": Baseline("GMSD", -1, "Xue, Zhang, Mou, Bovik, IEEE TIP 2014", 8),
-    "vsi": Baseline("VSI", 1, "Zhang, Shen, Li, IEEE TIP 2014", 8),
-    "haarpsi": Baseline(
-        "HaarPSI", 1, "Reisenhofer, Bosse, Kutyniok, Wiegand, Signal Processing 2018", 16
+    "ssim": Baseline("SSIM", 1, f"{_SSIM}; ssim_index.m", "wang2004ssim", 11, rival=True),
+    "ssim_downsampled": Baseline(
+        "SSIM (downsampled)", 1, f"{_SSIM}; ssim.m", "wang2004ssim", 11, rival=True
     ),
-    "mdsi": Baseline("MDSI", -1, "Nafchi, Shahkolaei, Hedjam, Cheriet, IEEE Access 2016", 8),
-    "vifp": Baseline("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", 41),
-    "lpips_alex": Baseline("LPIPS (AlexNet)", -1, _LPIPS, 64, "alexnet"),
-    "lpips_vgg": Baseline("LPIPS (VGG-16)", -1, _LPIPS, 16, "vgg16"),
-    "lpips_squeeze": Baseline("LPIPS (SqueezeNet)", -1, _LPIPS, 32, "squeezenet1_1"),
-    "dists": Baseline("DISTS", -1, f"{_DISTS}; native size", 16, "vgg16"),
-    "dists_256": Baseline("DISTS (256)", -1, f"{_DISTS}; short side 256", 16, "vgg16"),
+    # Four halvings must leave one 11x11 window, which is what the authors' code demands too.
+    "ms_ssim": Baseline(
+        *("MS-SSIM", 1, "Wang, Simoncelli, Bovik, Asilomar 2003", "wang2003msssim", 176),
+        rival=True,
+    ),
+    "fsim": Baseline("FSIM", 1, _FSIM, "zhang2011fsim", 8),
+    "fsimc": Baseline("FSIMc", 1, _FSIM, "zhang2011fsim", 8),
+    "gmsd": Baseline("GMSD", -1, "Xue, Zhang, Mou, Bovik, IEEE TIP 2014", "xue2014gmsd", 8),
+    "vsi": Baseline("VSI", 1, "Zhang, Shen, Li, IEEE TIP 2014", "zhang2014vsi", 8),
+    "haarpsi": Baseline(
+        *("HaarPSI", 1, "Reisenhofer, Bosse, Kutyniok, Wiegand, Signal Processing 2018"),
+        *("reisenhofer2018haarpsi", 16),
+    ),
+    "mdsi": Baseline(
+        *("MDSI", -1, "Nafchi, Shahkolaei, Hedjam, Cheriet, IEEE Access 2016", "nafchi2016mdsi", 8)
+    ),
+    "vifp": Baseline("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", "sheikh2006vif", 41),
+    "lpips_alex": Baseline("LPIPS (AlexNet)", -1, *_LPIPS, 64, "alexnet", "BAPPS", rival=True),
+    "lpips_vgg": Baseline("LPIPS (VGG-16)", -1, *_LPIPS, 16, "vgg16", "BAPPS", rival=True),
+    "lpips_squeeze": Baseline(
+        "LPIPS (SqueezeNet)", -1, *_LPIPS, 32, "squeezenet1_1", "BAPPS", rival=True
+    ),
+    "dists": Baseline(
+        *("DISTS", -1, f"{_DISTS}; native size", "ding2022dists", 16, "vgg16", "KADID-10k"),
+        rival=True,
+    ),
+    "dists_256": Baseline(
+        *("DISTS (256)", -1, f"{_DISTS}; short side 256", "ding2022dists", 16, "vgg16"),
+        *("KADID-10k",),
+        rival=True,
+    ),
 }
 
 

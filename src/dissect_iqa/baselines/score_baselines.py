@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ Settings = tuple[str, str | None, str | None, str]
 PSNR_CAP = 100.0
 
 
-def score_baseline(
+def score_baselines(
     metric: str,
     dataset: Any,
     *,
@@ -49,9 +50,9 @@ def score_baseline(
     trunk_spec : str, optional
         The spec that it must have been made from.
     device : str
-        Where the networks of LPIPS and DISTS run.
+        Where the networks of LPIPS and DISTS run; see `features.forward.device.claim_device`.
     processes : int
-        Worker processes; each takes all pairs of one reference at a time.
+        Worker processes; each takes all pairs of one reference at a time. On a GPU there is one.
 
     Returns
     -------
@@ -80,9 +81,10 @@ def score_baseline(
         rows.append(indices)
         distorted = [dataset.path(name) for name in pairs["distorted_file"].iloc[indices]]
         tasks.append((dataset.path(file), distorted))
-    settings = (metric, None if trunk is None else str(trunk), trunk_spec, device)
-    with tqdm(total=len(pairs), desc=metric, unit="pair", disable=None) as bar:
-        if processes == 1:
+    bar = tqdm(total=len(pairs), desc=metric, unit="pair", disable=None)
+    with _claimed(device if baseline.trunk else None, processes) as place, bar:
+        settings = (metric, None if trunk is None else str(trunk), trunk_spec, place)
+        if processes == 1 or place != "cpu":
             for indices, task in zip(rows, tasks, strict=True):
                 for index, value in zip(indices, _score(settings, *task), strict=True):
                     values[index] = value
@@ -96,6 +98,21 @@ def score_baseline(
     require_intact(dataset)  # still: they may have changed while they were read
     log.info("%s: %d pairs of %d references", metric, len(pairs), len(tasks))
     return distance_table(pairs, [Measured("", np.nan, metric, values)], baseline.sign)
+
+
+@contextmanager
+def _claimed(device: str | None, threads: int) -> Iterator[str]:
+    """Hold the device of a metric that is a network; the others do without PyTorch's start-up."""
+    if device is None:
+        yield "cpu"
+        return
+    import torch
+
+    from dissect_iqa.features.forward.device import claim_device
+
+    torch.set_num_threads(threads)
+    with claim_device(device) as place:
+        yield str(place)
 
 
 def _by_reference(pairs: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:

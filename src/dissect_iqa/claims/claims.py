@@ -29,7 +29,7 @@ from dissect_iqa.claims.run import Run
 SSIM_FAMILY = ("ssim", "ssim_downsampled")
 #: What is compared under the name of supervision: two of the values of that column, in words.
 _LEARNED_FROM = {"class labels": "supervised classification", "none": "self- or unsupervised"}
-LEARNED = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "dists", "dists_256")
+LEARNED = tuple(name for name, metric in BASELINES.items() if metric.trunk)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ class Run:
         `supervision`, `architecture`, `family`, `environment`, `scale`, `top1`.
     metrics : DataFrame
         One row a metric, indexed by name: `value`, `low`, `high`.
-    comparisons : DataFrame
-        Rows of `compare` on this data set; may be empty.
+    contests : DataFrame
+        Rows of `hold_contests` on this data set; may be empty.
     untrained : DataFrame
         The same as `models` of networks with random weights: controls, no models of the findings.
     """
@@ -28,15 +28,15 @@ class Run:
     dataset: str
     models: pd.DataFrame
     metrics: pd.DataFrame
-    comparisons: pd.DataFrame
+    contests: pd.DataFrame
     untrained: pd.DataFrame
 
     def outcome(self, first: str, second: str) -> str:
         """Tell whether `first` beats `second`: ``won``, ``lost`` or ``open``.
 
-        By their comparison if they met; else by intervals that don't overlap, which is stricter.
+        By their contest if they met; else by intervals that don't overlap, which is stricter.
         """
-        met = self._contests(first, second)
+        met = self._held(first, second)
         if len(met):
             winner = met.iloc[0]["winner"]
             return "open" if not winner else ("won" if winner == first else "lost")
@@ -47,10 +47,10 @@ class Run:
 
     def met(self, first: str, second: str) -> bool:
         """Tell whether the two were compared with each other."""
-        return len(self._contests(first, second)) > 0
+        return len(self._held(first, second)) > 0
 
-    def _contests(self, first: str, second: str) -> pd.DataFrame:
-        held, names = self.comparisons, [first, second]
+    def _held(self, first: str, second: str) -> pd.DataFrame:
+        held, names = self.contests, [first, second]
         return held[held["first"].isin(names) & held["second"].isin(names)]
 
     def _interval(self, name: str) -> tuple[float, float]:

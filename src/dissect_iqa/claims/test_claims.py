@@ -1,6 +1,7 @@
 """Each finding of the paper, with the evidence for or against it in this run."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.plain_text import cell
+from dissect_iqa.files.provenance import atomic_path, write_csv
 from dissect_iqa.zoo.twins import is_untrained
 
 COLUMNS = [
@@ -19,7 +21,7 @@ COLUMNS = [
     "families",
     *("evidence", "why", "label"),
 ]
-_COMPARISON_COLUMNS = ["dataset", "first", "second", "winner"]
+_CONTEST_COLUMNS = ["dataset", "first", "second", "winner"]
 _MODEL_COLUMNS = [
     *("id", "weights", "function", "supervision", "architecture", "family", "environment"),
     *("scale", "top1"),
@@ -29,7 +31,7 @@ _MODEL_COLUMNS = [
 def test_claims(
     summary: pd.DataFrame,
     models: pd.DataFrame,
-    comparisons: pd.DataFrame | None = None,
+    contests: pd.DataFrame | None = None,
     labels: Mapping[str, str | None] | None = None,
     level: float = 0.95,
 ) -> tuple[pd.DataFrame, str]:
@@ -42,8 +44,8 @@ def test_claims(
     models : DataFrame
         `id, weights, function, supervision, architecture, family, environment, scale, top1`, one
         row a model.
-    comparisons : DataFrame, optional
-        What `correlation.hold_contests.compare` returned, for all data sets. Without it,
+    contests : DataFrame, optional
+        What `correlation.hold_contests.hold_contests` returned, for all data sets. Without it,
         differences count as significant where intervals don't overlap.
     labels : mapping of str to str or None, optional
         By data set, a notice that must accompany its results.
@@ -67,11 +69,11 @@ def test_claims(
     for name in _MODEL_COLUMNS:
         if name not in models:
             raise UserError(f"claims: the model table has no column {name!r}")
-    comparisons = pd.DataFrame(columns=_COMPARISON_COLUMNS) if comparisons is None else comparisons
+    contests = pd.DataFrame(columns=_CONTEST_COLUMNS) if contests is None else contests
     labels = labels or {}
     rows, heads = [], {}
     for dataset, table in summary[summary["statistic"] == "srcc"].groupby("dataset", sort=False):
-        run, head = _run(str(dataset), table, models, comparisons, level)
+        run, head = _run(str(dataset), table, models, contests, level)
         label = labels.get(str(dataset)) or ""
         heads[run.dataset] = f"{head} {cell(label)}".strip()
         for claim in CLAIMS:
@@ -86,6 +88,13 @@ def test_claims(
     return claims, _markdown(claims, heads)
 
 
+def write_claims(table: pd.DataFrame, text: str, csv: Path | str, markdown: Path | str) -> None:
+    """Write what `test_claims` returned, whole or not at all."""
+    write_csv(table, csv)
+    with atomic_path(markdown) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 test_claims.__test__ = False  # not a test for pytest to collect
 
 
@@ -93,7 +102,7 @@ def _run(
     dataset: str,
     table: pd.DataFrame,
     models: pd.DataFrame,
-    comparisons: pd.DataFrame,
+    contests: pd.DataFrame,
     level: float,
 ) -> tuple[Run, str]:
     """Arrange one data set's numbers, and say in a few words what they are."""
@@ -120,7 +129,7 @@ def _run(
         metrics=metrics[["best", "best_low", "best_high"]].set_axis(
             ["value", "low", "high"], axis=1
         ),
-        comparisons=comparisons[comparisons["dataset"] == dataset],
+        contests=contests[contests["dataset"] == dataset],
         untrained=networks[untrained],
     )
     return run, _head(run, table, distance, level)
@@ -139,7 +148,7 @@ def _head(run: Run, table: pd.DataFrame, distance: str, level: float) -> str:
             f"{distance}, the same for all (highest median)"
         )
     head += "."
-    held = len(run.comparisons)
+    held = len(run.contests)
     if held:
         head += (
             f" “Significantly” is at {100 * (1 - level):.2g} % after Holm's correction over the "

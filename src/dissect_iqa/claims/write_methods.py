@@ -12,38 +12,12 @@ import pandas as pd
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.words import statistics_in_words
+from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.plain_text import cell
 from dissect_iqa.files.provenance import atomic_path, software_versions
 from dissect_iqa.zoo.licence import licence_flag
 
-#: How each distance is put in words, and the paper it follows.
-DISTANCES = {
-    "rmse": ("the root mean squared difference (Euclidean distance)", ""),
-    "normalized_rmse": ("the same with each channel divided by its mean over the data set", ""),
-    "cosine": ("the cosine distance", ""),
-    "correlation": ("one minus Pearson’s correlation of the features", ""),
-    "lpips_uniform": ("the form of LPIPS with uniform channel weights", "zhang2018unreasonable"),
-    "dists": ("the form of DISTS with uniform weights", "ding2022dists"),
-    "mean_std": ("the Euclidean distance between channel means and standard deviations", ""),
-}
-_METRIC_KEYS = {
-    "ssim": "wang2004ssim",
-    "ssim_downsampled": "wang2004ssim",
-    "ms_ssim": "wang2003msssim",
-    "fsim": "zhang2011fsim",
-    "fsimc": "zhang2011fsim",
-    "gmsd": "xue2014gmsd",
-    "vsi": "zhang2014vsi",
-    "haarpsi": "reisenhofer2018haarpsi",
-    "mdsi": "nafchi2016mdsi",
-    "vifp": "sheikh2006vif",
-    "lpips_alex": "zhang2018unreasonable",
-    "lpips_vgg": "zhang2018unreasonable",
-    "lpips_squeeze": "zhang2018unreasonable",
-    "dists": "ding2022dists",
-    "dists_256": "ding2022dists",
-}
 _STUDY, _WORKFLOW = "hernandez2025dissecting", "molder2021snakemake"
 _SOFTWARE = ("paszke2019pytorch", "virtanen2020scipy", _WORKFLOW)
 
@@ -229,8 +203,8 @@ def _models(ran: pd.DataFrame) -> str:
 def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[str]) -> str:
     words = []
     for name in distances:
-        text, key = DISTANCES.get(name, (f"the readout ‘{name}’", ""))
-        words.append(text + _cite([key]))
+        known = DISTANCES.get(name)
+        words.append(known.words + _cite([known.cites]) if known else f"the readout ‘{name}’")
     parts = []
     if words:
         parts.append(
@@ -238,7 +212,7 @@ def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[st
             f"every layer in one forward pass per picture, with {_listing(words)}."
         )
     if metrics:
-        named = [BASELINES[name].title + _cite([_METRIC_KEYS.get(name, "")]) for name in metrics]
+        named = [BASELINES[name].title + _cite([BASELINES[name].cites]) for name in metrics]
         parts.append(f"Classic metrics for comparison: {_listing(named)}.")
     if same:
         parts.append(

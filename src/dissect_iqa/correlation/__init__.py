@@ -1,1 +1,1 @@
-"""Agreement with people's opinions: correlations, their intervals, comparisons and ceilings."""
+"""Agreement with people's opinions: correlations, their intervals, contests and ceilings."""

@@ -1,15 +1,12 @@
-"""Who is to meet whom in the comparisons."""
+"""Which contests are held: who is to meet whom."""
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
+from dissect_iqa.baselines.names import BASELINES
+
 #: Up to so many competitors, everyone meets everyone; beyond, only planned contests take place.
 MOST = 150
-#: The metrics that every model is compared with, where the run has them.
-RIVALS = (
-    *("ssim", "ssim_downsampled", "ms_ssim"),
-    *("lpips_alex", "lpips_vgg", "lpips_squeeze", "dists", "dists_256"),
-)
 
 
 def everyone(
@@ -40,7 +37,7 @@ def contests(
         Each pair once.
     """
     known = set(models)
-    rivals = [name for name in RIVALS if name in metrics]
+    rivals = [name for name, metric in BASELINES.items() if metric.rival and name in metrics]
     found = [(model, rival) for model in models for rival in rivals]
     seen = set()
     for group in groups:

@@ -3,7 +3,7 @@
 With r1 = r(x1, y), r2 = r(x2, y), r12 = r(x1, x2) over n independent, normal observations. On
 data whose pairs share references they reject far too often (26 % instead of 5 % for 25 references
 with a reference-level offset), and for Spearman's correlation they are approximations. The primary
-test is the paired jackknife over references in `comparison`.
+test is the paired jackknife over references in `hold_contests`.
 """
 
 import numpy as np

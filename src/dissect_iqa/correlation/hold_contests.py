@@ -1,6 +1,6 @@
 """Who beats whom: paired tests between models and metrics on one data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,6 +14,7 @@ from dissect_iqa.correlation.best_layer import choose_honestly
 from dissect_iqa.correlation.clusters import Clusters, cap_infinite, check_pairs, read_columns
 from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan
 from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 
 COLUMNS = [
@@ -45,7 +46,7 @@ class _Entry:
     values: np.ndarray
 
 
-def compare(
+def hold_contests(
     candidates: Mapping[str, pd.DataFrame | np.ndarray],
     pairs: pd.DataFrame,
     settings: StatisticsSettings,
@@ -96,7 +97,7 @@ def compare(
     contests = list(combinations(candidates, 2)) if contests is None else list(contests)
     for name in {name for contest in contests for name in contest}:
         if name not in candidates:
-            raise UserError(f"comparison: unknown name {name!r}; known: {', '.join(candidates)}")
+            raise UserError(f"contest: unknown name {name!r}; known: {', '.join(candidates)}")
     clusters = Clusters.of(pairs)
     codes, count = grouped(clusters.codes, settings)
     plan = make_plan(count, settings, twos=False)
@@ -117,15 +118,42 @@ def compare(
     return _corrected(pd.DataFrame(rows, columns=COLUMNS), 1 - settings.level)
 
 
-def only(
-    comparisons: pd.DataFrame, contests: Sequence[tuple[str, str]], level: float
-) -> pd.DataFrame:
-    """Keep the contests that were planned, with Holm's correction for those alone.
+def at_one_distance(
+    tables: Mapping[str, pd.DataFrame], summary: pd.DataFrame, models: Collection[str]
+) -> tuple[dict[str, pd.DataFrame], str]:
+    """Take of each competitor what enters the contests: of all models the same distance.
 
     Parameters
     ----------
-    comparisons : DataFrame
-        What `compare` returned for one data set.
+    tables : mapping of str to DataFrame
+        By model or metric, its distances on a data set.
+    summary : DataFrame
+        The data set's rows of what `summarise` returned.
+    models : collection of str
+        Which of the competitors are models; a metric has its own distance only.
+
+    Returns
+    -------
+    competitors : dict of str to DataFrame
+        For `hold_contests`.
+    distance : str
+        See `dissect_iqa.correlation.summary.common_distance`.
+    """
+    distance = common_distance(summary[summary["model"].isin(models)])
+    wanted = {name: distance if name in models else name for name in tables}
+    rows = {name: table[table["distance"] == wanted[name]] for name, table in tables.items()}
+    return rows, distance
+
+
+def only(
+    held: Iterable[pd.DataFrame], contests: Sequence[tuple[str, str]], level: float
+) -> pd.DataFrame:
+    """Keep the contests that were planned, with Holm's correction for those of a data set alone.
+
+    Parameters
+    ----------
+    held : iterable of DataFrame
+        What `hold_contests` returned for each data set.
     contests : sequence of pairs of names
         Those to keep, in either order; others of the table only cost power.
     level : float
@@ -134,24 +162,25 @@ def only(
     Returns
     -------
     DataFrame
-        In the form of `compare`, with new `p_holm` and `winner`.
+        In the form of `hold_contests`, with new `p_holm` and `winner`.
     """
     wanted = {frozenset(contest) for contest in contests}
-    met = [
-        frozenset(pair) in wanted
-        for pair in zip(comparisons["first"], comparisons["second"], strict=True)
-    ]
-    kept = comparisons[np.array(met, dtype=bool)].reset_index(drop=True)
-    return _corrected(kept.assign(p_holm=np.nan), 1 - level)
+    tables = []
+    for table in held:
+        pairs = zip(table["first"], table["second"], strict=True)
+        planned = np.array([frozenset(pair) in wanted for pair in pairs], dtype=bool)
+        kept = table[planned].reset_index(drop=True)
+        tables.append(_corrected(kept.assign(p_holm=np.nan), 1 - level))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def beats(comparisons: pd.DataFrame) -> pd.DataFrame:
+def beats(contests: pd.DataFrame) -> pd.DataFrame:
     """Return the matrix of who beats whom.
 
     Parameters
     ----------
-    comparisons : DataFrame
-        What `compare` returned.
+    contests : DataFrame
+        What `hold_contests` returned.
 
     Returns
     -------
@@ -159,9 +188,9 @@ def beats(comparisons: pd.DataFrame) -> pd.DataFrame:
         Names by names, most victories first: 1 where the row beats the column, -1 where it is
         beaten, 0 where it can't be told, NaN where they didn't meet.
     """
-    names = list(dict.fromkeys([*comparisons["first"], *comparisons["second"]]))
+    names = list(dict.fromkeys([*contests["first"], *contests["second"]]))
     matrix = pd.DataFrame(np.nan, index=names, columns=names)
-    for row in comparisons.itertuples():
+    for row in contests.itertuples():
         result = 0.0 if not row.winner else (1.0 if row.winner == row.first else -1.0)
         matrix.loc[row.first, row.second], matrix.loc[row.second, row.first] = result, -result
     order = matrix.eq(1).sum(axis=1).sort_values(ascending=False, kind="stable").index
@@ -176,7 +205,7 @@ def _matrix(
         distances = columns.keys["distance"].unique()
         if len(distances) > 1:
             raise UserError(
-                f"comparison: {name!r} has {len(distances)} distances ({', '.join(distances)}); "
+                f"contest: {name!r} has {len(distances)} distances ({', '.join(distances)}); "
                 "choose one"
             )
         order = columns.keys["depth"].argsort(kind="stable")
@@ -185,7 +214,7 @@ def _matrix(
     values = values[:, None] if values.ndim == 1 else values
     if values.shape[0] != len(pairs) or np.isnan(values).any():
         raise UserError(
-            f"comparison: {name!r} must have one number for each of {len(pairs)} pairs, no NaN; "
+            f"contest: {name!r} must have one number for each of {len(pairs)} pairs, no NaN; "
             f"found shape {values.shape}"
         )
     return values

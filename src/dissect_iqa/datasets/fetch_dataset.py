@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 Choose = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def prepare_dataset(
+def fetch_dataset(
     entry: DatasetEntry,
     folder: Path,
     downloads: Path,

@@ -24,7 +24,27 @@ from dissect_iqa.files.validation import check_names
 
 log = logging.getLogger(__name__)
 
-Distance = Callable[["Block"], np.ndarray]
+Measure = Callable[["Block"], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance, and what is said of it.
+
+    Attributes
+    ----------
+    measure : callable
+        Takes a `Block` and returns one value a pair.
+    words : str
+        What it is, within a sentence.
+    cites : str
+        Key in claims/methods.bib of the paper that it follows, if it follows one.
+    """
+
+    measure: Measure
+    words: str
+    cites: str = ""
+
 
 #: All distances by name, in the order of the manual.
 DISTANCES: dict[str, Distance] = {}
@@ -67,13 +87,17 @@ class Block:
         return np.minimum((self.mean_x - self.mean_y) ** 2, self.mse)
 
 
-def distance(function: Distance) -> Distance:
-    """Enter a function into `DISTANCES` under its own name."""
-    DISTANCES[function.__name__] = function
-    return function
+def distance(words: str, cites: str = "") -> Callable[[Measure], Measure]:
+    """Enter a function into `DISTANCES` under its own name; see `Distance`."""
+
+    def enter(measure: Measure) -> Measure:
+        DISTANCES[measure.__name__] = Distance(measure, words, cites)
+        return measure
+
+    return enter
 
 
-@distance
+@distance("the root mean squared difference (Euclidean distance)")
 def rmse(block: Block) -> np.ndarray:
     """Root of the mean squared difference over channels and positions.
 
@@ -83,7 +107,7 @@ def rmse(block: Block) -> np.ndarray:
     return np.sqrt(block.mse.mean(axis=1))
 
 
-@distance
+@distance("the same with each channel divided by its mean over the data set")
 def normalized_rmse(block: Block) -> np.ndarray:
     """RMSE with each channel's squared difference divided by its mean over the data set's pairs.
 
@@ -95,7 +119,7 @@ def normalized_rmse(block: Block) -> np.ndarray:
     return np.sqrt(block.mse @ weights / max(1, np.count_nonzero(alive)))
 
 
-@distance
+@distance("the cosine distance")
 def cosine(block: Block) -> np.ndarray:
     """One minus the cosine of the angle between the flattened features; range 0 to 2.
 
@@ -110,7 +134,7 @@ def cosine(block: Block) -> np.ndarray:
     return _angle(block.mse.mean(axis=1), norm_x, norm_y)
 
 
-@distance
+@distance("one minus Pearson’s correlation of the features")
 def correlation(block: Block) -> np.ndarray:
     """One minus Pearson's correlation of the flattened features; range 0 to 2.
 
@@ -125,7 +149,7 @@ def correlation(block: Block) -> np.ndarray:
     return _angle(mse - np.minimum(((centre_x - centre_y) ** 2)[:, 0], mse), spread_x, spread_y)
 
 
-@distance
+@distance("the form of LPIPS with uniform channel weights", "zhang2018unreasonable")
 def lpips_uniform(block: Block) -> np.ndarray:
     """LPIPS with every channel's weight 1: the *sum* of `unit_mse` over channels; range 0 to 4.
 
@@ -135,7 +159,7 @@ def lpips_uniform(block: Block) -> np.ndarray:
     return block.unit_mse.sum(axis=1)
 
 
-@distance
+@distance("the form of DISTS with uniform weights", "ding2022dists")
 def dists(block: Block) -> np.ndarray:
     """DISTS's form with equal weights: 1 - mean over channels of (texture + structure) / 2.
 
@@ -148,7 +172,7 @@ def dists(block: Block) -> np.ndarray:
     return (texture.mean(axis=1) + structure.mean(axis=1)) / 2
 
 
-@distance
+@distance("the Euclidean distance between channel means and standard deviations")
 def mean_std(block: Block) -> np.ndarray:
     """Euclidean distance between the pictures' descriptors (mean and SD of each channel).
 
@@ -196,7 +220,7 @@ def measure_layer(
     with np.errstate(invalid="ignore", over="ignore"):
         for rows, block in _blocks(statistics, reference, distorted):
             for name in names:
-                values[name][rows] = DISTANCES[name](block)
+                values[name][rows] = DISTANCES[name].measure(block)
     return values
 
 

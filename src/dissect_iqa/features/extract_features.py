@@ -66,6 +66,7 @@ def extract_features(
     keep: bool = False,
     progress: bool = True,
     plain: bool = False,
+    threads: int | None = None,
 ) -> None:
     """Extract the channel statistics of all layers for all pictures and pairs of a data set.
 
@@ -100,6 +101,8 @@ def extract_features(
     plain : bool
         Run the network as it is and compute statistics by PyTorch, without anything faster;
         nothing is taken from `store`, whose files may have been made the fast way.
+    threads : int, optional
+        Of PyTorch's and ours; by default as many as PyTorch takes.
 
     Raises
     ------
@@ -113,6 +116,8 @@ def extract_features(
     if precision not in PRECISIONS:
         raise UserError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
     raw = match_layers(network, keep_raw)
+    if threads:
+        torch.set_num_threads(threads)
     with ExitStack() as stack:
         place = stack.enter_context(claim_device(device))
         stack.enter_context(arithmetic(precision))

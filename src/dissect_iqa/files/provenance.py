@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -190,6 +190,24 @@ def table_provenance(path: Path | str, expect: str | None = None) -> dict[str, A
             f"{fingerprint(expect)[:12]}). Delete it and run again."
         )
     return facts
+
+
+def write_csv(
+    table: pd.DataFrame, path: Path | str, remarks: Mapping[str, str] | None = None
+) -> None:
+    """Write a table for people, whole or not at all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Without its index.
+    path : path
+        The CSV file.
+    remarks : mapping of str to str, optional
+        Further columns, the same in every row.
+    """
+    with atomic_path(path) as temporary:
+        table.assign(**(remarks or {})).to_csv(temporary, index=False)
 
 
 def read_table(path: Path | str, expect: str | None = None) -> pd.DataFrame:

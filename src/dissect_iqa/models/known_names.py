@@ -24,6 +24,11 @@ from dissect_iqa.zoo.row import ModelRow
 _REGISTERED = re.compile(r"^@register_model\b.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
 _ENUM = re.compile(r"^class (\w+)_Weights\(WeightsEnum\):\n((?:[ \t].*\n|\n)*)", re.MULTILINE)
 _MEMBER = re.compile(r"^    (\w+) = ", re.MULTILINE)
+#: Modules of ours that tables from before December 2026 may name, and where they are now.
+_MOVED = {
+    f"dissect_iqa.models.{name}": f"dissect_iqa.models.architectures.{name}"
+    for name in ("craft", "hed", "vgg_trunk")
+}
 #: Longer than any import takes; a builder that waits for something would stop the planning.
 _SECONDS = 120
 
@@ -183,6 +188,8 @@ def _check_function(row: ModelRow) -> None:
         sys.path.append(folder)
     with explained(f"{what}: module {module!r} can't be imported: it"):
         found: ModuleSpec | None = find_spec(module)
+        if found is None and module in _MOVED:
+            raise UserError(f"{what}: this module has moved; write {_MOVED[module]}:{function}")
         if found is None:
             raise UserError(
                 f"{what}: there is no module {module!r}; put {module.replace('.', '/')}.py into "

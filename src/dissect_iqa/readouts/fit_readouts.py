@@ -65,6 +65,43 @@ READOUTS: dict[str, Readout] = {
 
 
 def fit_readouts(
+    features: Mapping[str, Path | str],
+    pairs: Mapping[str, pd.DataFrame],
+    specs: Mapping[str, str],
+    names: Sequence[str],
+    **options: Any,
+) -> pd.DataFrame:
+    """Fit readouts to one model on one data set, and transfer those fitted to others.
+
+    Parameters
+    ----------
+    features : mapping of str to path
+        By data set, the model's feature file: first the data set that is measured, then those
+        whose weights are tried on it, too.
+    pairs : mapping of str to DataFrame
+        Each data set's pairs.
+    specs : mapping of str to str
+        The spec that each feature file must have been made from.
+    names : sequence of str
+        Keys of `READOUTS`.
+    **options
+        `concatenations`, `folds` and `processes`; see `fit_own`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `fit_own`, then those of `transfer_readouts` from each of the others.
+    """
+    dataset, *sources = features
+    tables = [fit_own(features[dataset], pairs[dataset], names, specs[dataset], **options)]
+    for source in sources:
+        there, here = ((features[name], pairs[name]) for name in (source, dataset))
+        marks = {"train_spec": specs[source], "spec_expected": specs[dataset]}
+        tables.append(transfer_readouts(*there, *here, names, source, **marks, **options))
+    return pd.concat(tables, ignore_index=True)
+
+
+def fit_own(
     cache_path: Path | str,
     pairs: pd.DataFrame,
     names: Sequence[str],

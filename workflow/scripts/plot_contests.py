@@ -1,20 +1,20 @@
-"""Rule plot_duels: see dissect_iqa.figures.plot_duels."""
+"""Rule plot_contests: see dissect_iqa.figures.plot."""
 
 from pathlib import Path
 
 from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.figures import plot_duels
+    from dissect_iqa.figures.plot import plot_contests
     from dissect_iqa.files.provenance import read_table
     from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["study"])
     tables = {
-        dataset: read_table(path, study.spec("compare", dataset))
-        for dataset, path in zip(study.rated(), snakemake.input.comparisons, strict=True)
+        dataset: read_table(path, study.spec("hold_contests", dataset))
+        for dataset, path in zip(study.rated(), snakemake.input.contests, strict=True)
     }
-    plot_duels(
+    plot_contests(
         tables,
         study.labels(),
         Path(snakemake.output.png).with_suffix(""),

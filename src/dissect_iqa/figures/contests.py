@@ -1,4 +1,4 @@
-"""Who beats whom: a matrix of the paired comparisons of a data set."""
+"""Who beats whom: a matrix of the paired tests on a data set."""
 
 from collections.abc import Mapping
 
@@ -20,8 +20,8 @@ MOST = 60
 CELL = 5.0
 
 
-def draw_duels(
-    comparisons: Mapping[str, pd.DataFrame],
+def draw_contests(
+    contests: Mapping[str, pd.DataFrame],
     labels: Mapping[str, str | None],
     settings: FigureSettings | None = None,
 ) -> Figure:
@@ -29,15 +29,15 @@ def draw_duels(
 
     Parameters
     ----------
-    comparisons : mapping of str to DataFrame
-        By data set, what `correlation.hold_contests.compare` returned, with a column `distance`.
+    contests : mapping of str to DataFrame
+        By data set, what `hold_contests` returned, with a column `distance`.
     labels : mapping of str to str or None
         By data set, a notice that must accompany its results.
     settings : FigureSettings, optional
         Look and choices.
     """
     settings = settings or FigureSettings()
-    shown = {name: table for name, table in comparisons.items() if len(table)}
+    shown = {name: table for name, table in contests.items() if len(table)}
     if not shown:
         text = "No two networks or metrics met on a data set whose pictures were rated."
         return style.statement(text, None, settings)
