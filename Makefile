@@ -1,4 +1,4 @@
-# Two commands:  make demo   runs the demo study;   make test   runs the test suite.
+# Two commands:  make demo   runs the demo study;   make test   runs the tests.
 # Both set up .venv from requirements.lock first, once.
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 OPTIONS ?=
 
-.PHONY: help demo reduced rehearse rehearse-zoo test slurm check install lock clean
+.PHONY: help demo reduced rehearse rehearse-zoo test test-all slurm check install lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,8 +29,12 @@ rehearse: $(READY)
 rehearse-zoo: $(READY)
 	$(BIN)/python benchmarks/zoo.py
 
+# Without those that run whole studies or build the whole zoo; those, too:  make test-all
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+test-all: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup --durations 25
 
 # The workflow on a real SLURM of two nodes on this machine; on Debian, as root, it installs one.
 # Skipped, with the reason, where that can't be done.

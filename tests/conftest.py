@@ -14,6 +14,24 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 
+#: Folders and modules whose tests run whole studies, build the whole zoo, or simulate many studies.
+SLOW = (
+    *("workflow/", "slurm/", "zoo/test_zoo.py", "models/test_architectures.py"),
+    *("models/test_layers_found.py", "features/test_shared.py", "study/test_undefined.py"),
+    "correlation/test_jackknife.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what runs a study or stands in `SLOW`; ``make test`` leaves these out."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix()
+        studies = "finished_study" in getattr(item, "fixturenames", ())
+        if studies or place.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a small study that has run; tests work on copies (see `study`).

@@ -146,6 +146,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 def test_hostile_files_are_refused_in_little_memory(tmp_path):
     """All in one process that may take 600 MB more than its libraries."""
     paths = []
