@@ -102,7 +102,7 @@ def layers(name: str, module: nn.Module) -> list[str]:
     if name.startswith("efficientnet"):
         stages = module.features
         return [f"features.{i}.{j}" for i in range(1, 8) for j in range(len(stages[i]))]
-    return [f"features.{i}" for i in range(len(module.features))]
+    return [f"features.{name}" for name, _ in module.features.named_children()]
 
 
 def network(name: str) -> Network:

@@ -94,7 +94,7 @@ def lpips_network(net: str, trunk: nn.Sequential) -> nn.Module:
         Called with two float32 tensors (N, 3, H, W) in -1..1; gives (N, 1, 1, 1).
     """
     with _replaced(_lpips, "_get_tv_model_features", lambda net, pretrained: trunk):
-        return _lpips._NoTrainLpips(net=net).eval()
+        return _lpips._NoTrainLpips(net=net).eval()  # type: ignore[arg-type]
 
 
 def dists_network(trunk: nn.Sequential) -> nn.Module:

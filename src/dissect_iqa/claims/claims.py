@@ -95,7 +95,7 @@ def supervised_better(run: Run) -> Verdict:
         run.models["supervision"].map(_LEARNED_FROM),
         stratum,
         run.models["family"],
-        tuple(_LEARNED_FROM.values()),
+        (_LEARNED_FROM["class labels"], _LEARNED_FROM["none"]),
         "same architecture and same pictures",
     )
 
@@ -132,10 +132,9 @@ def accuracy_no_guide(run: Run) -> Verdict:
     )
     verdict = HOLDS if high < MODERATE or shape == "inverted U" else (FAILS if low > 0 else OPEN)
     why = f"the interval holds 0 and more than {MODERATE}" if verdict == OPEN else ""
-    return Verdict(
-        *(verdict, text, why, "rank correlation with accuracy"),
-        *(rho, low, high, p, len(table), families),
-    )
+    effect = (rho, low, high, p)
+    name = "rank correlation with accuracy"
+    return Verdict(verdict, text, why, name, *effect, n=len(table), families=families)
 
 
 def simpler_better(run: Run) -> Verdict:
@@ -154,10 +153,9 @@ def simpler_better(run: Run) -> Verdict:
     )
     verdict = HOLDS if high < 0 else (FAILS if low > 0 else OPEN)
     why = "the interval holds 0" if verdict == OPEN else ""
-    return Verdict(
-        *(verdict, text, why, "rank correlation with the number of layers"),
-        *(rho, low, high, p, len(table), families),
-    )
+    effect = (rho, low, high, p)
+    name = "rank correlation with the number of layers"
+    return Verdict(verdict, text, why, name, *effect, n=len(table), families=families)
 
 
 def best_not_last(run: Run) -> Verdict:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def write_claims(table: pd.DataFrame, text: str, csv: Path | str, markdown: Path
         temporary.write_text(text, encoding="utf-8")
 
 
-test_claims.__test__ = False  # not a test for pytest to collect
+test_claims.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest to collect
 
 
 def _run(
@@ -190,7 +191,7 @@ def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _effect(row: tuple) -> str:
+def _effect(row: Any) -> str:
     if not row.effect_name or not np.isfinite(row.effect):
         return ""
     text = f" Effect: {row.effect_name} {row.effect:.3f}"
@@ -199,5 +200,5 @@ def _effect(row: tuple) -> str:
     return text + (f", p = {row.p:.2g}." if np.isfinite(row.p) else ".")
 
 
-def _why(row: tuple) -> str:
+def _why(row: Any) -> str:
     return f" It can't be told: {row.why}." if row.verdict == OPEN and row.why else ""

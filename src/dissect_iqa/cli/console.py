@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Look at models, layers, data sets and results of a study.",
 )
 
-_TIGHT = {"pad_edge": False, "collapse_padding": True}
+_TIGHT: dict[str, Any] = {"pad_edge": False, "collapse_padding": True}
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "NOTE": "yellow"}
 
 
@@ -28,6 +28,7 @@ def sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        cause: Exception
         try:
             return command(*args, **kwargs)
         except BrokenPipeError:

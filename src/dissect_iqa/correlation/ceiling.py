@@ -123,7 +123,7 @@ def _repetitions(
                 repeated = truth[:, None] + noise[mask]
                 found = function(block, repeated, plan.for_intervals)
                 mean = found.mean(axis=1, keepdims=True)
-                value, (low, high) = mean[0], interval(mean, plan, facts["n"], settings.level)
+                value, (low, high) = mean[0], interval(mean, plan, int(mask.sum()), settings.level)
             row = {"statistic": name, "value": value[0], "low": low[0], "high": high[0]}
             rows.append({**facts, **row})
     return pd.DataFrame(rows)

@@ -158,7 +158,8 @@ class _Block:
 
     def correlations(self) -> list[pd.DataFrame]:
         """SRCC, KRCC and PLCC; over all pairs also with the layer chosen honestly."""
-        tables, nested = [], []
+        tables: list[pd.DataFrame] = []
+        nested: list[Any] = []
         whole = self.subset == "all"
         weights = self.plan.weights if whole else self.plan.for_intervals
         for name, function, values in (

@@ -1,6 +1,7 @@
 """Published figures beside those of a run: pass or fail, row by row."""
 
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def check_published(
     )
 
 
-def _check(row: tuple, groups: dict[tuple, pd.DataFrame]) -> tuple[float, str, str]:
+def _check(row: Any, groups: dict[tuple, pd.DataFrame]) -> tuple[float, str, str]:
     if not any(dataset == row.dataset for dataset, _ in groups):
         return np.nan, "not compared", f"data set {row.dataset} is not in this run"
     if (row.dataset, row.model) not in groups:

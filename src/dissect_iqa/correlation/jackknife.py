@@ -75,8 +75,8 @@ def make_plan(references: int, settings: StatisticsSettings, twos: bool = True) 
     halves = _halves(references, settings)
     parts = [np.ones((1, references)), ones, without, halves, 1.0 - halves]
     ends = np.cumsum([len(part) for part in parts])
-    slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
-    return Plan(np.concatenate(parts), *slices, couples)
+    one, two, first, second = (slice(int(a), int(b)) for a, b in pairwise(ends))
+    return Plan(np.concatenate(parts), one, two, first, second, couples)
 
 
 def _couples(references: int, settings: StatisticsSettings) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The short table for people: each model's best layer, naively and honestly, and its last layer."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -215,7 +217,7 @@ def _at_best(correlations: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def _note(row: object) -> str:
+def _note(row: Any) -> str:
     if not np.isfinite(row.best):
         return "undefined: constant values or scores"
     if not np.isfinite(row.best_low):

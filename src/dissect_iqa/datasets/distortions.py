@@ -229,7 +229,7 @@ def _standard_jpeg_tables() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the luma and chroma tables of the JPEG standard (Annex K), which quality 50 means."""
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=50)
-    tables = Image.open(buffer).quantization
+    tables = Image.open(buffer).quantization  # type: ignore[attr-defined]
     return tuple(tables[0]), tuple(tables[1])
 
 

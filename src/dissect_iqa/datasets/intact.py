@@ -18,8 +18,13 @@ _NAMED_AT_MOST = 100
 class PictureSet(Protocol):
     """What the check needs of a data set; see `dissect_iqa.datasets.tables.Dataset`."""
 
-    images: pd.DataFrame
-    root: Path
+    @property
+    def images(self) -> pd.DataFrame:
+        """The pictures, one row each."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that their names are relative to."""
 
     def path(self, file: str) -> Path:
         """Return where a picture is."""

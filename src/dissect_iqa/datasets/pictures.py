@@ -157,6 +157,6 @@ def hash_files(files: list[Path], workers: int | None = None) -> Iterator[str | 
 def _hash(file: Path) -> str | OSError:
     try:
         with open_regular(file) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     except OSError as error:
         return error

@@ -235,7 +235,8 @@ def _blocks(
         rows = slice(start, start + step)
         x, y = reference[rows], distorted[rows]
         parts = (mean[x], var[x], mean[y], var[y], mse[rows], statistics["unit_mse"][rows])
-        yield rows, Block(*(part.astype(np.float64) for part in parts), scale)
+        a, b, c, d, e, f = (part.astype(np.float64) for part in parts)
+        yield rows, Block(a, b, c, d, e, f, scale)
 
 
 def measure_distances(

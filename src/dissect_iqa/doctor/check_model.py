@@ -164,7 +164,7 @@ def _judge(
         _verdict(
             "grows with noise",
             names,
-            (np.diff(single, axis=1) > 0).all(axis=1),
+            np.all(np.diff(single, axis=1) > 0, axis=1),
             f"for noise of {levels} grey levels",
             "check scale, mean, std and channels of the column input, and the weights",
         )

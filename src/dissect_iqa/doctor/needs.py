@@ -98,7 +98,7 @@ def _count_data(study: Study, resources: Path, needs: Needs) -> dict[str, costs.
             found[row.dataset] = pictures
         if pictures is None or download is None:
             needs.unknown.append(row.dataset)
-        if entry.kind == "demo":
+        if entry.kind == "demo" and pictures is not None:
             needs.data += 3 * int((pictures.sizes["height"] * pictures.sizes["width"]).sum())
         elif entry.folder is None and row.state in ("missing", "downloaded", "at hand"):
             # Unpacked pictures take about as much as their archive, which stays

@@ -1,6 +1,7 @@
 """Who beats whom: a matrix of the paired tests on a data set."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,8 @@ def draw_contests(
     sizes = {name: _size(table, settings) for name, table in shown.items()}
     heights = [part for name in shown for part in (sizes[name], _lines(heads[name]))]
     figure = Figure(figsize=(settings.width_mm * MM, sum(heights) * MM), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0))
+    made: Any = figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0)
+    parts = np.atleast_1d(made)
     for i, (name, table) in enumerate(shown.items()):
         _draw(parts[2 * i].subplots(), table, settings)
         handles = _legend(settings)
@@ -114,11 +116,12 @@ def _draw(axes: Axes, table: pd.DataFrame, settings: FigureSettings) -> None:
     # marker sizes are in points: 0.62 of a cell
     side = 0.62 * _cell(len(names), margin, settings) / 25.4 * 72
     won, lost = _colours(settings)
-    for value, look in (
+    looks: tuple[tuple[float, dict[str, Any]], ...] = (
         (1.0, {"marker": "s", "s": side**2, "color": won, "linewidths": 0}),
         (-1.0, {"marker": "s", "s": (0.8 * side) ** 2, "facecolors": "none", "edgecolors": lost}),
         (0.0, {"marker": "o", "s": (0.22 * side) ** 2, "color": style.MUTED, "linewidths": 0}),
-    ):
+    )
+    for value, look in looks:
         y, x = np.nonzero(matrix.to_numpy() == value)
         axes.scatter(x, y, **({"linewidths": 0.6} | look))
     axes.set_xlim(-0.6, len(names) - 0.4)
@@ -136,7 +139,7 @@ def _draw(axes: Axes, table: pd.DataFrame, settings: FigureSettings) -> None:
 
 def _legend(settings: FigureSettings) -> list[Line2D]:
     won, lost = _colours(settings)
-    common = {"linestyle": "none"}
+    common: dict[str, Any] = {"linestyle": "none"}
     return [
         Line2D([], [], marker="s", color=won, label="row beats column", **common),
         Line2D([], [], marker="s", mfc="none", mec=lost, label="row is beaten", **common),

@@ -132,7 +132,15 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
         missing = not np.isfinite(value)
         shade = style.MUTED if missing else _ink(colours(norm(value)))
         text = "–" if missing else cell_text(value)
-        axes.text(x[j], y[i], text, ha="center", va="center_baseline", fontsize=size, color=shade)
+        axes.text(
+            float(x[j]),
+            float(y[i]),
+            text,
+            ha="center",
+            va="center_baseline",
+            fontsize=size,
+            color=shade,
+        )
     names = [
         name if i < networks else style.display(name, baseline=True)
         for i, name in enumerate(table.index)

@@ -143,7 +143,11 @@ def _draw_nested(axes: Axes, row: pd.Series, y: float, colour: Any) -> None:
 
 def _write(axes: Axes, row: Any, y: float, network: bool, size: float) -> None:
     """Write the value, and for a network the layer and its depth, to the right of the axes."""
-    place = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": size}
+    place: dict[str, Any] = {
+        "xycoords": ("axes fraction", "data"),
+        "va": "center",
+        "fontsize": size,
+    }
     axes.annotate(minus(row.value), (1.06, y), ha="right", **place)
     if network:
         depth = f"  ({row.depth:.2f})" if pd.notna(row.depth) else ""
@@ -151,7 +155,11 @@ def _write(axes: Axes, row: Any, y: float, network: bool, size: float) -> None:
 
 
 def _head(axes: Axes, view: View, size: float) -> None:
-    place = {"xycoords": ("axes fraction", "axes fraction"), "va": "bottom", "fontsize": size}
+    place: dict[str, Any] = {
+        "xycoords": ("axes fraction", "axes fraction"),
+        "va": "bottom",
+        "fontsize": size,
+    }
     axes.annotate(style.short_statistic(view), (1.06, 1.005), ha="right", **place)
     if len(view.layers):
         text = "best layer (relative depth)"

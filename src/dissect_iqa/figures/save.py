@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -43,7 +44,7 @@ def save(
     settings = settings or FigureSettings()
     title, notice = printable(title), printable(notice)
     mark = f"fingerprint {fingerprint(spec)}" if spec else ""
-    metadata = {
+    metadata: dict[str, dict[str, Any]] = {
         "pdf": {
             "CreationDate": None,
             "ModDate": None,

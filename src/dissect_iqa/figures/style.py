@@ -159,7 +159,8 @@ def compose(
     for view, text in zip(blocks, texts, strict=True):
         heights += [height(view) + titled, 3.1 * (text.count("\n") + 1) + 1.5]
     figure = Figure(figsize=(settings.width_mm * MM, sum(heights) * MM), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0))
+    made: Any = figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0)
+    parts = np.atleast_1d(made)
     for i, (view, text) in enumerate(zip(blocks, texts, strict=True)):
         body, foot = parts[2 * i], parts[2 * i + 1]
         if titled:

@@ -153,11 +153,11 @@ class _Header(tarfile.TarInfo):
     """A member's header; refuses what tarfile reads into memory whole, or takes for the end."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_Header":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
         """Read one block of 512 bytes."""
         try:
             info = super().frombuf(buf, encoding, errors)
-        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:
+        except tarfile.HeaderError as error:
             # tarfile would end here as if nothing followed
             raise tarfile.ReadError(str(error)) from error
         if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADER):
@@ -222,7 +222,7 @@ def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
     total = count = 0
     with open_tar(archive) as (file, stream), _bar(archive, None) as bar:
         for member in file:
-            file.members = []  # or tarfile keeps every header
+            file.members = []  # type: ignore[attr-defined]  # or tarfile keeps every header
             count += 1
             total += tarfile.BLOCKSIZE
             _check_count(archive, count)

@@ -59,7 +59,7 @@ def fingerprint(spec: str) -> str:
 def sha256_file(path: Path | str) -> str:
     """Return the sha256 of a file's bytes as 64 hex digits."""
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def software_versions() -> dict[str, str]:

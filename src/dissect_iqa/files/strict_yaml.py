@@ -64,7 +64,7 @@ def read_yaml(path: Path | str, what: str = "YAML file") -> Any:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from error
     except (RecursionError, ValueError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise UserError(f"{path}: no valid YAML: {reason}; correct it") from error
 
 

@@ -94,8 +94,8 @@ def _decode(path: Path, content: bytes) -> str:
         guess = ""
         if encoding == "utf-8":
             # Every byte means something in these, so that their names are only a guess
-            start = max(content.rfind(b"\n", 0, error.start), content.rfind(b"\r", 0, error.start))
-            rest = _LINE_END.split(content[start + 1 : start + 81].decode("latin-1"))[0].strip()
+            begin = max(content.rfind(end, 0, error.start) for end in (b"\n", b"\r")) + 1
+            rest = _LINE_END.split(content[begin : begin + 80].decode("latin-1"))[0].strip()
             guess = f"; as Latin-1 (Windows-1252) the line reads {rest!r}"
         raise UserError(
             f"{path}, line {line}: byte 0x{content[error.start]:02x} is not "

@@ -121,7 +121,7 @@ def explain(
         if problem["type"] == "extra_forbidden":
             allowed = _fields_at(model, location[:-1])
             text = (
-                f"unknown option {name!r}{suggest(location[-1], allowed)}; "
+                f"unknown option {name!r}{suggest(str(location[-1]), allowed)}; "
                 f"allowed here: {', '.join(allowed)}"
             )
         elif problem["type"] == "missing":

@@ -43,7 +43,7 @@ class GiveUp(Exception):
 class Session(requests.Session):
     """A session that leaves redirects to `ask`: requests would read their bodies to the end."""
 
-    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:  # type: ignore[override]
         """Follow nothing."""
         yield from ()
 

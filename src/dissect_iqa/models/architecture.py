@@ -46,6 +46,7 @@ def build(row: ModelRow, seed: int | None = None) -> nn.Module:
         if seed is not None:
             torch.manual_seed(seed)
         module = _construct(row, initialise=seed is not None)
+    part: Any
     for part in module.modules():
         if getattr(part, "inplace", False) is True:
             part.inplace = False

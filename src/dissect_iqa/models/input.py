@@ -192,9 +192,10 @@ def _timm_config(row: ModelRow, module: nn.Module | None) -> Any:
     import timm
 
     config = timm.models.get_pretrained_cfg(timm_name(row))
-    if config is None and isinstance(getattr(module, "pretrained_cfg", None), dict):
+    own = getattr(module, "pretrained_cfg", None)
+    if config is None and isinstance(own, dict):
         # an old name of an architecture; the built module knows its new one
-        config = timm.models.PretrainedCfg(**module.pretrained_cfg)
+        config = timm.models.PretrainedCfg(**own)
     if config is None or not config.mean:
         raise UserError(
             f"{row.id}: timm {timm.__version__} records no normalisation for {timm_name(row)!r}; "
@@ -220,7 +221,7 @@ def _from_torchvision(row: ModelRow, module: nn.Module | None) -> InputPolicy:
     if hasattr(transforms, "mean"):
         mean, std = transforms.mean, transforms.std
     else:  # a detector, which normalises its pictures itself
-        detector = (module or skeleton(row)).transform
+        detector: Any = (module or skeleton(row)).transform
         mean, std = detector.image_mean, detector.image_std
     side = None
     if _FIXED_TORCHVISION.match(row.name):

@@ -124,9 +124,9 @@ def _folder(package: str) -> Path | None:
 @cache
 def _source(package: str, *patterns: str) -> str:
     folder = _folder(package)
-    files: Iterator[Path] = (
-        file for pattern in patterns for file in sorted(folder.glob(pattern)) if folder
-    )
+    if folder is None:
+        return ""
+    files = (file for pattern in patterns for file in sorted(folder.glob(pattern)))
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
 

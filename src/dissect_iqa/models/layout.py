@@ -76,7 +76,11 @@ def layout_of(shape: tuple[int, ...], size: tuple[int, int]) -> Layout | None:
     last = is_map(shape[1], shape[2], size)
     if first and last:
         # Both fit: the exact stride decides, and three equal axes are taken as channels first.
-        return "NHWC" if _error(shape[1], shape[2], size) < _error(*shape[2:], size) else "NCHW"
+        return (
+            "NHWC"
+            if _error(shape[1], shape[2], size) < _error(shape[2], shape[3], size)
+            else "NCHW"
+        )
     return "NCHW" if first else "NHWC" if last else None
 
 

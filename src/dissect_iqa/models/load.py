@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,7 +60,7 @@ def load_strictly(row: ModelRow, module: nn.Module, state: dict[str, torch.Tenso
     UserError
         Naming the keys that are missing, left over, of another shape, or not finite.
     """
-    wanted = module.state_dict()
+    wanted: Any = module.state_dict()
     # Files converted from caffe2 have no batch counters; nothing in eval mode reads them.
     missing = [k for k in wanted if k not in state and not k.endswith(".num_batches_tracked")]
     unexpected = [key for key in state if key not in wanted]
@@ -81,7 +82,7 @@ def load_strictly(row: ModelRow, module: nn.Module, state: dict[str, torch.Tenso
                 f"{row.id}: the weights {what}: {shown}. Check the columns architecture, unwrap, "
                 "strip and drop of this model"
             )
-    fitting = OrderedDict(state)
+    fitting: Any = OrderedDict(state)
     # Of the modules' versions, which some ask for: these are the shapes and names of today's.
     fitting._metadata = wanted._metadata
     module.load_state_dict(fitting, strict=False)

@@ -136,4 +136,5 @@ def _are_grids(seen: Trace, lengths: tuple[int, int | None]) -> bool:
     if lengths[1] is None or not seen.follows_size:  # one size proves little: no rounding then
         height, width = seen.size
         return any(h * h * width == lengths[0] * height for h in range(1, lengths[0] + 1))
-    return is_grid(lengths[0], seen.size) and is_grid(lengths[1], seen.again.size)
+    again = seen.again.size if seen.again else seen.size
+    return is_grid(lengths[0], seen.size) and is_grid(lengths[1], again)

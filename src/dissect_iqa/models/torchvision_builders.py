@@ -146,7 +146,7 @@ def _freeze(row: ModelRow, detector: nn.Module) -> None:
     if row.name not in FROZEN or row.weights_kind == "seed":
         return
     eps = 0.0 if (row.name, row.weights_source) in EPS_ZERO else None
-    for parent in list(detector.backbone.modules()):
+    for parent in list(detector.backbone.modules()):  # type: ignore[union-attr]
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
                 frozen = FrozenBatchNorm2d(
@@ -174,7 +174,7 @@ class DetectorFeatures(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the backbone's maps of a batch (N, 3, H, W), by name."""
-        return self.backbone(pictures)
+        return self.backbone(pictures)  # type: ignore[operator]
 
 
 class OutOfPlaceDenseNet(DenseNet):

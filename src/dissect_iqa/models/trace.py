@@ -136,7 +136,7 @@ class Trace:
             if len(output.shape) == 4 and is_map(*output.shape[2:], self.size)
         )
 
-    def leads_on(self, nodes: Iterable[int]) -> bool:
+    def leads_on(self, nodes: Iterable[int | None]) -> bool:
         """Tell whether what the network gives out depends on any of some operations."""
         return not self.on_the_way.isdisjoint(nodes)
 

@@ -96,8 +96,13 @@ def fit_readouts(
     tables = [fit_own(features[dataset], pairs[dataset], names, specs[dataset], **options)]
     for source in sources:
         there, here = ((features[name], pairs[name]) for name in (source, dataset))
-        marks = {"train_spec": specs[source], "spec_expected": specs[dataset]}
-        tables.append(transfer_readouts(*there, *here, names, source, **marks, **options))
+        table = transfer_readouts(
+            *(*there, *here, names, source),
+            train_spec=specs[source],
+            spec_expected=specs[dataset],
+            **options,
+        )
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 

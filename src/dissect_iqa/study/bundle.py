@@ -88,7 +88,7 @@ def bundle(
         "versions": software_versions(),
         "files": [asdict(member) for member in members],
     }
-    with atomic_path(archive) as temporary, tarfile.open(temporary, mode) as tar:
+    with atomic_path(archive) as temporary, tarfile.open(temporary, mode) as tar:  # type: ignore[call-overload]
         _add(tar, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode()))
         for member in members:
             with (folder / member.path).open("rb") as file:

@@ -76,7 +76,7 @@ class Study(Selection):
 
 def _fetch_dataset(study: Study, dataset: str, _: str) -> dict[str, Any]:
     study.dataset(dataset)  # which says it if there is none
-    content = {"dataset": dataset, "entry": study.own.datasets[dataset]}
+    content: dict[str, Any] = {"dataset": dataset, "entry": study.own.datasets[dataset]}
     if study.config.rehearse:
         content["shortest_side"] = study.least_side()
     return content
@@ -84,7 +84,9 @@ def _fetch_dataset(study: Study, dataset: str, _: str) -> dict[str, Any]:
 
 def _fetch_weights(study: Study, _: str, model: str) -> dict[str, Any]:
     spec = {**study.row(model).spec(), **study.own.models.get(model, {})}
-    content = {"model": {key: spec[key] for key in spec if key not in ("layers", "input")}}
+    content: dict[str, Any] = {
+        "model": {key: spec[key] for key in spec if key not in ("layers", "input")}
+    }
     if study.config.rehearse:
         content["seed"] = seed_of(study.row(model))
     return content
@@ -167,7 +169,8 @@ def _test_claims(study: Study, *_: str) -> dict[str, Any]:
 
 
 def _plot(study: Study, dataset: str, figure: str) -> dict[str, Any]:
-    content = {"collected": study.fingerprint("collect"), "models": study.descriptions()}
+    content: dict[str, Any] = {"collected": study.fingerprint("collect")}
+    content["models"] = study.descriptions()
     if figure == "comparisons":
         content["comparisons"] = study.comparisons
     return {**content, "figure": figure, "style": study.config.figures.model_dump(mode="json")}

@@ -99,7 +99,7 @@ def _table(view: View, rows: pd.DataFrame) -> Table:
     statistic = view.statistic.upper() if view.statistic != "agreement" else "agreement"
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title, justify in (("", "left"), (statistic, "right"), ("interval", "left")):
-        table.add_column(title, justify=justify, no_wrap=True)
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column(f"best layer, {view.distance}" if view.distance else "", overflow="fold")
     networks = rows[rows["model"].isin(view.models.index)]
     metrics = rows[~rows["model"].isin(view.models.index)]

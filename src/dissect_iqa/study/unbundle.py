@@ -155,7 +155,7 @@ def _stage(archive: Path, members: list[Member], waiting: Path) -> None:
         if take_manifest(archive, tar) != members:
             raise UserError(f"{archive}: changed while it was read; try again")
         for info in tar:
-            tar.members = []
+            tar.members = []  # type: ignore[attr-defined]
             if info.name == MANIFEST and info.offset == 0:
                 continue
             member = expected.pop(info.name, None)

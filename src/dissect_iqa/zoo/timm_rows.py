@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
+from typing import Any
 
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.zoo.row import ModelRow
@@ -90,7 +91,7 @@ def _row(name: str) -> ModelRow:
     import timm
 
     architecture, _, tag = name.partition(".")
-    config = timm.models.get_pretrained_cfg(name)
+    config: Any = timm.models.get_pretrained_cfg(name)
     module = timm.models.model_entrypoint(architecture).__module__.rpartition(".")[2]
     any_size = config.fixed_input_size and module in _ANY_SIZE
     pretext, _, tuning = tag.partition("_ft_")

@@ -79,7 +79,7 @@ def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
     if getattr(picture, "n_frames", 1) > 1:
         raise ValueError("has several frames or pages; save the one that people saw as a picture")
     _refuse_deep_channels(picture, data)
-    if picture.format == "GIF" and picture.tile[0][1] != (0, 0, *picture.size):
+    if picture.format == "GIF" and picture.tile[0][1] != (0, 0, *picture.size):  # type: ignore[attr-defined]
         raise ValueError(_TRANSPARENT)
     turn = None
     if picture.format == "TIFF":
@@ -179,7 +179,7 @@ def _refuse_transparent(picture: Image.Image, data: bytes) -> None:
     key = picture.info.get("transparency")
     if png.is_png(data) and picture.mode == "L" and isinstance(key, int):
         picture.info["transparency"] = key * png.key_scale(data)
-    if picture.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+    if picture.convert("RGBA").getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
         raise ValueError(_TRANSPARENT)
     picture.info.pop("transparency", None)
 

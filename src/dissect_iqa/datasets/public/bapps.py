@@ -33,10 +33,12 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
     table = TripletTable()
     for match in found:
         base, name, number = match[1], match[2].lower(), match[3]
-        files = tuple(index.locate(f"{base}{part}/{number}.png") for part in ("ref", "p0", "p1"))
+        reference, first, second = (
+            index.locate(f"{base}{part}/{number}.png") for part in ("ref", "p0", "p1")
+        )
         table.add(
             f"{name}/{number}",
-            files,
+            (reference, first, second),
             _share(index.root / match[0]),
             RATERS,
             distortion=name,

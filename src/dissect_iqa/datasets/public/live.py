@@ -3,6 +3,7 @@
 import hashlib
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
     path = _the(index, "refnames_all.mat")
     references = names(path, variables(path), "refnames_all", ROWS)
     scores, deviation, undistorted = _scores(index, entry.scores == "realigned")
-    records = []
+    records: list[dict[str, Any]] = []
     for folder, (count, distortion) in FOLDERS.items():
         for number in range(1, count + 1):
             row = len(records)

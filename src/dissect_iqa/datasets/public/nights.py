@@ -27,11 +27,13 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
     aside: set[str] = set()
     few = 0
     for number, cells, named in _rows(path):
-        files = tuple(index.locate(cells[column]) for column in (_REFERENCE, _LEFT, _RIGHT))
+        reference, left, right = (
+            index.locate(cells[column]) for column in (_REFERENCE, _LEFT, _RIGHT)
+        )
         votes = to_float(path, number, named["votes"], "number of votes", 0, 1000)
         if (wanted != "all" and named["split"] != wanted) or votes < entry.min_votes:
             few += named["split"] == wanted or wanted == "all"
-            aside.update(files)
+            aside.update((reference, left, right))
             continue
         second = to_float(path, number, cells[_VOTE], "vote", 0, 1)
         if second not in (0.0, 1.0):
@@ -39,7 +41,7 @@ def read(index: Index, entry: DatasetEntry) -> Reading:
         imagenet = named["is_imagenet"].lower() in ("true", "1")
         table.add(
             cells[_REFERENCE].rpartition(".")[0].lower(),
-            files,
+            (reference, left, right),
             second,
             None,
             distortion="variation by a generative network",

@@ -141,7 +141,7 @@ class Journal:
             **facts,
         }
         text = json.dumps(header).encode()
-        parts = [memoryview(a).cast("B") for a in arrays.values() if a.size]
+        parts = [memoryview(a).cast("B") for a in arrays.values() if a.size]  # type: ignore[arg-type]
         start = os.lseek(self._file, 0, os.SEEK_END)
         size = sum(len(part) for part in parts)
         frame = _FRAME.pack(_MAGIC, len(text), size, _digest([text, *parts]))

@@ -207,7 +207,7 @@ class FeatureCache:
             dataset.read_direct(values)
         except OSError as error:
             raise self._damaged(name, ", ".join(bad_rows(dataset))) from error
-        if hashlib.sha256(values).hexdigest() != get(dataset.attrs, "sha256"):
+        if hashlib.sha256(values).hexdigest() != get(dataset.attrs, "sha256"):  # type: ignore[arg-type]
             raise self._damaged(name, "its content doesn't match its sha256")
         return values
 

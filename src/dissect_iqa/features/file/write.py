@@ -212,4 +212,4 @@ def _write_array(group: h5py.Group, name: str, values: np.ndarray) -> None:
     dataset = group.create_dataset(
         name, data=values, chunks=chunks, fletcher32=True, track_times=False
     )
-    put_text(dataset.attrs, "sha256", hashlib.sha256(values).hexdigest())
+    put_text(dataset.attrs, "sha256", hashlib.sha256(values).hexdigest())  # type: ignore[arg-type]

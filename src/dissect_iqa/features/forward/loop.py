@@ -140,8 +140,8 @@ class Engine:
         same = np.array([_equal(p, originals[i]) for p, i in zip(pictures, index, strict=True)])
         if same.any():
             self._settle()
-            rows = kept.identical(index[same])
-            self._write("pairs", self._plan.distorted[batch[same]], batch[same], rows, kept.grids)
+            zeros = kept.identical(index[same])
+            self._write("pairs", self._plan.distorted[batch[same]], batch[same], zeros, kept.grids)
         left = np.flatnonzero(~same)
         most = self._runner.most(*pictures.shape[1:3])
         while len(left):

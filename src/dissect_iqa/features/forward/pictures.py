@@ -19,9 +19,17 @@ from dissect_iqa.files.regular_files import read_bytes
 class PictureSet(Protocol):
     """What extraction needs of a data set; see `dissect_iqa.datasets.tables.Dataset`."""
 
-    pairs: pd.DataFrame
-    images: pd.DataFrame
-    root: Path
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """The pairs, one row each."""
+
+    @property
+    def images(self) -> pd.DataFrame:
+        """The pictures, one row each."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that their names are relative to."""
 
     def path(self, file: str) -> Path:
         """Return where a picture is."""

@@ -205,7 +205,7 @@ class Runner:
         """Return how things are done, as far as it can change a number's last digits."""
         return {
             "fused": self._fusing is not None,
-            "statistics": self._backend.__name__.rpartition(".")[2],
+            "statistics": self._backend.__name__.rpartition(".")[2],  # type: ignore[attr-defined]
         }
 
     def account(self) -> dict[str, Any]:

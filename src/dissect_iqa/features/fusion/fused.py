@@ -134,7 +134,7 @@ class Waiting(torch.Tensor):
     """
 
     step: Step | None
-    result: torch.Tensor | None
+    result: torch.Tensor
     followed: bool
 
     @staticmethod
@@ -143,7 +143,7 @@ class Waiting(torch.Tensor):
         self = torch.Tensor._make_wrapper_subclass(
             cls, step.shape, dtype=step.x.dtype, device=step.x.device
         )
-        self.step, self.result, self.followed = step, None, False
+        self.step, self.followed = step, False
         return self
 
     def numbers(self) -> torch.Tensor:
@@ -162,7 +162,7 @@ class Waiting(torch.Tensor):
         return _answer(func, args, kwargs or {})
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Give the numbers to code that gets past `__torch_function__`."""
@@ -271,11 +271,10 @@ class Fusing(TorchFunctionMode):
         tensors = (step.weight, step.bias, *norm)
         key = (eps, *(None if t is None else (id(t), t._version) for t in tensors))
         if key not in self._folded:
-            weight, bias, mean, var, scale, shift = (
-                None if t is None else t.detach().double() for t in tensors
-            )
-            pair = fuse_conv_bn_weights(weight, bias, mean, var, eps, scale, shift)
-            self._folded[key] = tuple(t.detach().float() for t in pair)
+            parts: list[Any] = [None if t is None else t.detach().double() for t in tensors]
+            weight, bias, mean, var, scale, shift = parts
+            one, other = fuse_conv_bn_weights(weight, bias, mean, var, eps, scale, shift)
+            self._folded[key] = one.detach().float(), other.detach().float()
         return self._folded[key]
 
     def _conv2d(
@@ -396,7 +395,7 @@ def _hardswish(input: Any, inplace: bool = False) -> Waiting | None:
 
 
 _BEGINNINGS = {torch.conv2d: Fusing._conv2d, F.max_pool2d: Fusing._max_pool2d}
-_FOLLOWERS = {
+_FOLLOWERS: dict[Any, Callable[..., Any]] = {
     F.batch_norm: _norm,
     torch.add: _sum(inplace=False),
     torch.Tensor.add: _sum(inplace=False),
@@ -411,12 +410,13 @@ _FOLLOWERS = {
     F.silu: _silu,
     F.hardswish: _hardswish,
 }
+_ATTRIBUTES: Any = torch.Tensor
 #: Asked of a waiting tensor, these need no numbers.
 _ABOUT_SHAPE = {
-    torch.Tensor.shape.__get__,
-    torch.Tensor.ndim.__get__,
-    torch.Tensor.dtype.__get__,
-    torch.Tensor.device.__get__,
+    _ATTRIBUTES.shape.__get__,
+    _ATTRIBUTES.ndim.__get__,
+    _ATTRIBUTES.dtype.__get__,
+    _ATTRIBUTES.device.__get__,
     torch.Tensor.size,
     torch.Tensor.dim,
     torch.Tensor.__len__,
@@ -517,4 +517,4 @@ def can_fuse(device: torch.device) -> bool:
     On a GPU it would gain nothing: cuDNN adds a bias in a pass of its own, as a norm would be.
     """
     onednn = torch.backends.mkldnn
-    return device.type == "cpu" and onednn.is_available() and onednn.enabled
+    return device.type == "cpu" and onednn.is_available() and bool(onednn.enabled)

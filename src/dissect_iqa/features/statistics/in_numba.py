@@ -39,7 +39,7 @@ _ONE = np.float32(1)
 
 def _loops(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function when it is first called, once a machine if that can be kept."""
-    options = {
+    options: dict[str, Any] = {
         "nogil": True,
         "error_model": "numpy",
         # Sums may be reordered, or they couldn't be vectorised; NaN and infinity must go through.
@@ -243,7 +243,8 @@ def compare(
     def work(n: int, start: int, stop: int, step: int, out: np.ndarray) -> None:
         loop(arrays[n], others[which[n]], norms[which[n]], start, stop, step, out)
 
-    return _run(features.shape, last, work, 4).unbind(1)
+    mean, var, mse, unit = _run(features.shape, last, work, 4).unbind(1)
+    return mean, var, mse, unit
 
 
 def _run(shape: torch.Size, last: bool, work: Callable[..., None], rows: int) -> torch.Tensor:

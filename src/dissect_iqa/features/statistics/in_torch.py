@@ -46,7 +46,8 @@ def compare(
             )
             sums.append(torch.stack(_moments(x) + _squares(x, y.float(), norm_y), dim=1))
         results.append(merge(torch.stack(sums, dim=1), features.shape[1], step))
-    return torch.cat(results).unbind(1)
+    mean, var, mse, unit = torch.cat(results).unbind(1)
+    return mean, var, mse, unit
 
 
 def merge(sums: torch.Tensor, positions: int, step: int) -> torch.Tensor:

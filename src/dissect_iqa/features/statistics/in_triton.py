@@ -122,7 +122,8 @@ def compare(
         positions, channels, slabs, *features.stride(), *references.stride(),
         EPS=UNIT_EPS, TINY=TINY, ROWS=rows, COLUMNS=columns,
     )  # fmt: skip
-    return merge(out, positions, rows).unbind(1)
+    mean, var, mse, unit = merge(out, positions, rows).unbind(1)
+    return mean, var, mse, unit
 
 
 def _tile(channels: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ class Sobel(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return horizontal and vertical differences."""
-        return F.conv2d(x.mean(dim=1, keepdim=True), self.filters, padding=1)
+        return F.conv2d(x.mean(dim=1, keepdim=True), self.filters, padding=1)  # type: ignore[arg-type]
 
 
 class SobelVGG16(nn.Module):

@@ -35,7 +35,7 @@ class TaskonomyEncoder(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the code (N, 8, H / 16, W / 16) of pictures (N, 3, H, W) in -1..1."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # type: ignore[operator]
         return self.relu1(self.compress_bn(self.compress1(x)))
 
 

@@ -84,7 +84,7 @@ class VisslAlexNet(nn.Module):
 
 def _convolution(plan: _Plan, index: int, **options: int) -> nn.Sequential:
     channels = plan.widths[index - 1] if index else plan.channels
-    parts: list[nn.Module] = [nn.Conv2d(channels, plan.widths[index], **options)]
+    parts: list[nn.Module] = [nn.Conv2d(channels, plan.widths[index], **options)]  # type: ignore[arg-type]
     if plan.batch_norms[index]:
         parts.append(nn.BatchNorm2d(plan.widths[index]))
     return nn.Sequential(*parts, nn.ReLU())

@@ -162,6 +162,8 @@ def _keep_versions(mapping: Mapping[str, Any], state: State) -> State:
     class Versioned(dict):
         """A dict that can hold PyTorch's attribute."""
 
+        _metadata: Mapping[str, Any]
+
     versioned = Versioned(state)
     versioned._metadata = versions
     return versioned

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -102,6 +103,7 @@ def _load_through_timm(row: ModelRow, source: SourceFile) -> nn.Module:
     """
     import timm
 
+    full: Any
     options = row.options
     headless = options.pop("head", "keep") == "none" or options.get("num_classes") == 0
     options.pop("num_classes", None) if headless else None

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
@@ -124,7 +125,7 @@ def _timm_addresses(row: ModelRow) -> list[str]:
             f"{row.id}: timm {timm.__version__} has no weights {row.weights_source!r} of "
             f"{row.name}{suggest(row.weights_source, known)}; it has: {', '.join(known) or 'none'}"
         )
-    config = timm.get_pretrained_cfg(timm_name(row))
+    config: Any = timm.get_pretrained_cfg(timm_name(row))
     if not config.hf_hub_id:
         return [config.url]
     if config.hf_hub_filename:
