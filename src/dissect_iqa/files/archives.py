@@ -149,6 +149,11 @@ def reading(archive: Path) -> Iterator[None]:
         raise _damaged(archive, error) from error
 
 
+#: Headers at which tarfile ends as if nothing followed; its names for them are its own.
+_TAR: Any = tarfile
+_BROKEN = (_TAR.InvalidHeaderError, _TAR.TruncatedHeaderError)
+
+
 class _Header(tarfile.TarInfo):
     """A member's header; refuses what tarfile reads into memory whole, or takes for the end."""
 
@@ -157,8 +162,7 @@ class _Header(tarfile.TarInfo):
         """Read one block of 512 bytes."""
         try:
             info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            # tarfile would end here as if nothing followed
+        except _BROKEN as error:
             raise tarfile.ReadError(str(error)) from error
         if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADER):
             raise tarfile.ReadError(f"a header that declares {info.size} bytes")
