@@ -1,5 +1,6 @@
 """The closing summary in the terminal, and the methods text with its references."""
 
+import io
 import re
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def correlations(models):
 
 
 def printed(*arguments, width=100, **options):
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=width, record=True, file=io.StringIO())
     print_summary(*arguments, console=console, **options)
     return console.export_text()
 
