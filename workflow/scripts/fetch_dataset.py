@@ -18,7 +18,7 @@ with job(snakemake.log[0]):
         downloads=Path("resources/downloads"),
         spec=snakemake.params.spec,
         offline=study.config.offline,
-        rehearse=study.least_side(),
+        rehearse=study.rehearsed_side(),
     )
     # known only now where the pictures had to be fetched; extraction hasn't begun
     images = pd.read_parquet(snakemake.output.images)

@@ -9,6 +9,7 @@ from torch import nn
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.models.architecture import skeleton
 from dissect_iqa.models.network import InputPolicy
+from dissect_iqa.zoo.cells import parse_input
 from dissect_iqa.zoo.row import ModelRow, timm_name
 from dissect_iqa.zoo.steps import family_step
 
@@ -60,8 +61,7 @@ def input_policy(row: ModelRow, module: nn.Module | None = None) -> InputPolicy:
     UserError
         If a preset, an item or its value isn't known, or the package records no normalisation.
     """
-    parts = [part for part in re.split(r"[,\s]+", row.input) if part]
-    preset = parts.pop(0) if parts and "=" not in parts[0] else ""
+    preset, items = parse_input(row.input)
     if preset in FROM_PACKAGE:
         policy = _from_package(row, preset, module)
     elif preset in PRESETS:
@@ -74,7 +74,7 @@ def input_policy(row: ModelRow, module: nn.Module | None = None) -> InputPolicy:
             f"{row.id}: column 'input': unknown preset {preset!r}{suggest(preset, known)}; "
             f"allowed: {', '.join(known)}"
         )
-    changes = dict(_item(row, part) for part in parts)
+    changes = dict(_item(row, item) for item in items)
     policy = replace(policy, **changes)
     if len(policy.mean) != len(policy.std):
         raise UserError(f"{row.id}: column 'input': mean and std differ in length")

@@ -305,7 +305,7 @@ class Selection:
         """Return columns that tables for people get besides: that this was a rehearsal, if so."""
         return {"note": "rehearsal, no result"} if self.config.rehearse else {}
 
-    def least_side(self) -> int | None:
+    def rehearsed_side(self) -> int | None:
         """Return how many pixels a rehearsal's pictures need at least; None if it is none."""
         rows = self.models.values()
         return shortest_side(self.config, rows) if self.config.rehearse else None

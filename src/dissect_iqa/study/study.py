@@ -78,7 +78,7 @@ def _fetch_dataset(study: Study, dataset: str, _: str) -> dict[str, Any]:
     study.dataset(dataset)  # which says it if there is none
     content: dict[str, Any] = {"dataset": dataset, "entry": study.own.datasets[dataset]}
     if study.config.rehearse:
-        content["shortest_side"] = study.least_side()
+        content["shortest_side"] = study.rehearsed_side()
     return content
 
 

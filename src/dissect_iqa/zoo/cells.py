@@ -40,6 +40,13 @@ def parse_architecture(text: str) -> tuple[str, dict[str, Any]]:
     return name, options
 
 
+def parse_input(text: str) -> tuple[str, tuple[str, ...]]:
+    """Split an `input` cell such as ``timm,size=224`` into preset ("" if none) and items."""
+    parts = [part for part in re.split(r"[,\s]+", text) if part]
+    preset = parts.pop(0) if parts and "=" not in parts[0] else ""
+    return preset, tuple(parts)
+
+
 def parse_strip(text: str) -> tuple[tuple[str, str, str], ...]:
     """Split a `strip` cell into steps (kind, old, new), applied in order to every key.
 

@@ -2,6 +2,7 @@
 
 import re
 
+from dissect_iqa.zoo.cells import parse_input
 from dissect_iqa.zoo.row import ModelRow
 
 #: timm's families that take any size, but only in steps of so many pixels; tried with each of them.
@@ -16,7 +17,6 @@ _FAMILIES = (
     (re.compile(r"lambda_"), 32),
     (re.compile(r"\w*halonet|\w*halonext|bat_|halo2botnet|lamhalobotnet"), 256),
 )
-_WRITTEN = re.compile(r"(?:^|[,\s])multiple=(\d+)(?=$|[,\s])")
 
 
 def family_step(row: ModelRow) -> int:
@@ -28,5 +28,6 @@ def family_step(row: ModelRow) -> int:
 
 def least_side(row: ModelRow) -> int:
     """Return how many pixels a picture's shorter side needs for the row's step, if it tells."""
-    written = _WRITTEN.search(row.input)
-    return int(written.group(1)) if written else family_step(row)
+    written = dict(item.split("=", 1) for item in parse_input(row.input)[1] if "=" in item)
+    step = written.get("multiple", "")
+    return int(step) if step.isdecimal() else family_step(row)

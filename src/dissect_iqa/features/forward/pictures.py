@@ -11,29 +11,18 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from dissect_iqa.datasets import intact
 from dissect_iqa.datasets.decoding.decode import MOST_BYTES, decode_picture
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.regular_files import read_bytes
 
 
-class PictureSet(Protocol):
+class PictureSet(intact.PictureSet, Protocol):
     """What extraction needs of a data set; see `dissect_iqa.datasets.tables.Dataset`."""
 
     @property
     def pairs(self) -> pd.DataFrame:
         """The pairs, one row each."""
-
-    @property
-    def images(self) -> pd.DataFrame:
-        """The pictures, one row each."""
-
-    @property
-    def root(self) -> Path:
-        """The folder that their names are relative to."""
-
-    def path(self, file: str) -> Path:
-        """Return where a picture is."""
-        ...
 
 
 def load(path: Path, size: tuple[int, int], sha256: str) -> np.ndarray:
