@@ -311,6 +311,20 @@ def test_one_picture_too_large_for_memory_is_named(dataset, tmp_path, monkeypatc
         extract(dataset, tmp_path / "f.h5")
 
 
+@pytest.mark.parametrize("step", ["require_function", "start"])
+def test_too_little_memory_before_the_first_batch_is_one_sentence(
+    dataset, tmp_path, monkeypatch, step
+):
+    from dissect_iqa.features.forward.runner import Runner
+
+    def never(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Runner, step, never)
+    with pytest.raises(UserError, match=r"stripes: not enough memory on cpu for a few pictures; "):
+        extract(dataset, tmp_path / "f.h5")
+
+
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path

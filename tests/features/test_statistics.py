@@ -134,20 +134,22 @@ def test_compiled_loops_need_no_place_to_be_kept():
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
-def test_an_even_layer_is_no_reason_to_leave_a_backend():
+@pytest.mark.parametrize("value", [0.3, 40.0])
+def test_an_even_layer_is_no_reason_to_leave_a_backend(value):
     """A block that starts at zero gives the same value everywhere; its variance is rounding."""
-    even = torch.full((1, 600, 24), 0.3) + 1e-9 * torch.arange(24)
+    even = torch.full((1, 600, 24), value) + 1e-9 * torch.arange(24)
     _, _, norm = in_torch.moments(even)
     kept = ReferenceFeatures(even, even.mean(1), even.var(1, correction=0), norm)
     exact = types.SimpleNamespace(**vars(in_torch))
 
     def rounded(*arguments):
         mean, var, mse, unit = in_torch.compare(*arguments)
-        return mean, var + 3e-16, mse + 3e-16, unit
+        rounding = (1e-8 * value / 0.3) ** 2
+        return mean, var + rounding, mse + rounding, unit
 
     exact.compare = rounded
     assert prove(exact, [kept]) < 1e-4
-    exact.compare = lambda *arguments: [part + 1e-3 for part in in_torch.compare(*arguments)]
+    exact.compare = lambda *arguments: [part + value / 300 for part in in_torch.compare(*arguments)]
     assert prove(exact, [kept]) > 1e-3
 
 

@@ -28,6 +28,7 @@ levit_128s efficientformer_l1 efficientvit_b0 fastvit_t8 poolformer_s12 pvt_v2_b
 xcit_nano_12_p16_224 convit_tiny coat_lite_tiny crossvit_9_240 deit_tiny_distilled_patch16_224
 eva02_tiny_patch14_224 gcvit_xxtiny mixer_s32_224 pit_ti_224 starnet_s1 tiny_vit_5m_224
 vit_tiny_patch16_224 visformer_tiny resnetv2_18 mambaout_femto halonet26t
+resnet50_clip_gap bat_resnext26ts
 """)
 #: Built without values only: shapes and order, no numbers.
 LARGE = words("""

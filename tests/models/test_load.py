@@ -206,9 +206,12 @@ def builders_of(text):
     return {name for name, source in sources.items() if text in source}
 
 
-def test_modules_that_ask_for_their_version_can_be_loaded(tmp_path):
-    """MNASNet refuses weights that don't say of which version of it they are."""
-    row = make_row("mnasnet0_5")
+@pytest.mark.parametrize(
+    "architecture", ["mnasnet0_5", "mnasnet1_3", "fasterrcnn_mobilenet_v3_large_320_fpn"]
+)
+def test_modules_that_ask_for_their_version_can_be_loaded(tmp_path, architecture):
+    """MNASNet refuses weights that don't say of which version they are; detectors rename keys."""
+    row = make_row(architecture)
     module = build(row, seed=3)
     network = load_network(row, written(tmp_path / "w.safetensors", module.state_dict()))
     for key, value in network.module.state_dict().items():
