@@ -25,9 +25,9 @@ def zoo(values, **columns):
     table = pd.DataFrame(
         {
             "id": [f"m{i:02d}" for i in range(count)],
-            "weights": "tag:v1",
+            "untrained": False,
             "function": "supervised classification",
-            "architecture": "resnet50",
+            "name": "resnet50",
             "family": [f"family {i}" for i in range(count)],
             "environment": "ImageNet-1k",
             "top1": np.nan,
@@ -44,14 +44,22 @@ def summary(models, metrics=None, width=0.01, dataset="set", last=None, layers=1
     """Return the summary of a run with these models and metrics."""
     rows = [
         {
-            "model": row.id, "distance": "rmse", "best_layer": "layer3", "best": row.honest + 0.01,
-            "honest": row.honest, "layers": layers if np.isscalar(layers) else layers[i],
+            "model": row.id, "kind": "network", "distance": "rmse", "best_layer": "layer3",
+            "best": row.honest + 0.01, "honest": row.honest,
+            "layers": layers if np.isscalar(layers) else layers[i],
             "last": row.honest - 0.05 if last is None else last[i],
         }
         for i, row in enumerate(models.itertuples())
     ]  # fmt: skip
     rows += [
-        {"model": name, "distance": name, "best_layer": "", "best": value, "layers": 1}
+        {
+            "model": name,
+            "kind": "metric",
+            "distance": name,
+            "best_layer": "",
+            "best": value,
+            "layers": 1,
+        }
         for name, value in (metrics or {}).items()
     ]
     table = pd.DataFrame(rows).assign(dataset=dataset, statistic="srcc", n=3000)
@@ -137,7 +145,7 @@ def matched(difference, noise=0.005, each=3):
             ):  # fmt: skip
                 rows.append((level + gain + noise * rng.normal(), architecture, function))
     values, architecture, function = zip(*rows, strict=True)
-    columns = {"architecture": list(architecture), "family": list(architecture)}
+    columns = {"name": list(architecture), "family": list(architecture)}
     return zoo(list(values), function=list(function), **columns)
 
 
@@ -153,9 +161,7 @@ def test_supervision_is_compared_within_equal_architecture_and_pictures(differen
 
 def test_kinds_that_never_meet_cannot_be_compared():
     models = matched(0.05)
-    models["architecture"] = np.where(
-        models["function"].str.startswith("sup"), "resnet50", "alexnet"
-    )
+    models["name"] = np.where(models["function"].str.startswith("sup"), "resnet50", "alexnet")
     row = verdict("supervised_better", models)
     assert row["verdict"] == OPEN and "12 supervised classification" in row["evidence"]
 
@@ -226,7 +232,7 @@ def test_best_classifier_is_not_the_best_metric(values, width, expected):
 
 def test_untrained_networks_are_left_out_but_counted():
     models = zoo([0.8] * 10 + [0.1] * 10)
-    models.loc[10:, "weights"] = "seed:0"
+    models.loc[10:, "untrained"] = True
     found, text = test_claims.test_claims(summary(models, {"ssim": 0.7}), models)
     assert "trained configurations: 10 of 10 families (untrained controls, in no count: 10)" in text
     assert found.loc[0, "n"] == 10 and found.loc[0, "verdict"] == HOLDS
@@ -331,7 +337,7 @@ def test_few_families_cannot_tell_of_accuracy_or_depth_either():
 
 
 def test_supervision_in_one_family_says_nothing_about_others():
-    models = matched(0.05).query("architecture == 'resnet50'")
+    models = matched(0.05).query("name == 'resnet50'")
     row = verdict("supervised_better", models.reset_index(drop=True))
     assert row["verdict"] == OPEN and "one family" in row["why"]
     assert row["effect"] == pytest.approx(0.05, abs=0.01)
@@ -339,8 +345,7 @@ def test_supervision_in_one_family_says_nothing_about_others():
 
 def controls():
     models = zoo([0.8, 0.74, 0.72, 0.78]).assign(
-        architecture=["resnet18", "resnet18", "vgg16", "vgg16 head=none"],
-        weights=["tag:v1", "tag:v1", "tag:v1", "seed:0"],
+        name=["resnet18", "resnet18", "vgg16", "vgg16"], untrained=[False, False, False, True]
     )
     return models, {"psnr": 0.73, "ssim": 0.7}
 

@@ -52,6 +52,8 @@ def test_schema(table):
     assert not table.duplicated(keys).any()
     subsets = {"all", "within_reference", "subset:mild", *(f"type:type {t}" for t in range(4))}
     assert set(table["subset"]) == subsets
+    distortions = {name.partition("type:")[2] for name in subsets}
+    assert set(table["distortion"]) == distortions and set(table["kind"]) == {"network"}
     assert (table["references"] == 6).all()
     assert set(table.loc[table["subset"] == "type:type 1", "n"]) == {30}
 

@@ -222,9 +222,9 @@ def test_constant_scores_end_in_undefined_everything():
     assert found[["value_first", "value_second", "p", "low"]].isna().all(axis=None)
     assert found.loc[0, "winner"] == "" and only([found], [("net", "psnr")], 0.95)["p"].isna().all()
     described = {
-        "id": "net", "weights": "tag:v1", "function": "supervised classification",
+        "id": "net", "untrained": False, "function": "supervised classification",
         "supervision": "class labels",
-        "architecture": "resnet18", "family": "ResNet", "environment": "ImageNet-1k",
+        "name": "resnet18", "family": "ResNet", "environment": "ImageNet-1k",
         "scale": "", "top1": 70.0,
     }  # fmt: skip
     claims, text = find_claims(summary, pd.DataFrame([described]), found)

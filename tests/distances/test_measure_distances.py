@@ -308,8 +308,10 @@ def cache(monkeypatch):
 def test_measure_distances_is_tidy_and_in_order(cache):
     table = measure_distances("f.h5", pairs_table(3), ["dists", "rmse"], "the spec")
     assert cache.asked == [("f.h5", "the spec")]
-    columns = "pair reference distorted distortion level layer depth distance value sign"
-    assert table.columns.tolist() == columns.split()
+    assert table.columns.tolist() == [
+        *("pair", "reference", "distorted", "distortion", "level"),
+        *("kind", "layer", "depth", "distance", "fitted_on", "value", "sign"),
+    ]
     assert len(table) == 2 * 2 * 3
     assert table["pair"].tolist() == [0, 1, 2] * 4
     assert table["level"].tolist() == [1, 2, 3] * 4 and table["level"].dtype == "Int64"

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 from matplotlib.text import Text
+from model_rows import described
 from PIL import Image
 from pydantic import ValidationError
 
@@ -25,7 +26,7 @@ from dissect_iqa.figures.distortions import cell_text, draw_types, table_by_type
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
 from dissect_iqa.figures.plot import FIGURES, plot
 from dissect_iqa.figures.ranking import draw_ranking, minus, shorten
-from dissect_iqa.figures.select import function_group, ranked, twins, views
+from dissect_iqa.figures.select import ranked, twins, views
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import CONTEXT, colours, look
 from dissect_iqa.figures.training import draw_training
@@ -239,7 +240,7 @@ def test_what_is_missing_gives_a_figure_or_a_statement(small, name, change):
     ("change", "message"),
     [
         (lambda c, m: (c.drop(columns="low"), m), "column 'low' is missing"),
-        (lambda c, m: (c, m.drop(columns="weights")), "column 'weights' is missing"),
+        (lambda c, m: (c, m.drop(columns="untrained")), "column 'untrained' is missing"),
         (lambda c, m: (c, m[m["id"] != "vgg16_hed"]), "'vgg16_hed', which the model table doesn't"),
         (lambda c, m: (c[c["statistic"] == "krcc"], m), "'srcc' was not computed for data set"),
     ],
@@ -293,7 +294,13 @@ def test_triplet_sets_show_agreement(small):
 
 def test_pairs_references_and_ceiling_are_read(small):
     correlations, models = small
-    ceiling = {"model": "noise_ceiling", "layer": "", "distance": "noise_ceiling", "value": 0.96}
+    ceiling = {
+        "model": "noise_ceiling",
+        "kind": "ceiling",
+        "layer": "",
+        "distance": "noise_ceiling",
+        "value": 0.96,
+    }
     row = {**correlations.iloc[0].to_dict(), **ceiling, "depth": np.nan}
     table = pd.concat([correlations, pd.DataFrame([row])], ignore_index=True).assign(references=6)
     view = only_view(table, models)
@@ -315,8 +322,10 @@ def test_twins_are_by_architecture_without_its_options_else_by_family(small):
     assert (vgg.trained, vgg.untrained) == (("vgg16bn_craft",), ("vgg16bn_untrained",))
     renamed = models.replace({"architecture": {"vgg16_bn": "vgg16_bn head=none"}})
     renamed.loc[renamed["id"] == "vgg16bn_craft", "architecture"] = "vgg16_bn"
+    renamed = described(renamed)
     assert twins(only_view(correlations, renamed))[1].exact
     renamed.loc[renamed["id"] == "vgg16bn_craft", "architecture"] = "craft_trunk"
+    renamed = described(renamed)
     group = twins(only_view(correlations, renamed))[1]
     assert (group.title, group.exact) == ("VGG", False)
     assert group.trained == ("vgg16bn_craft", "vgg16_hed")
@@ -361,14 +370,13 @@ def test_depth_has_a_panel_a_distance_with_every_profile_its_best_layer_and_the_
         dots = [line for line in axes.lines if len(line.get_xdata()) == 1]
         whole = correlations.query("statistic == 'srcc' and subset == 'all'")
         rows = whole[whole["distance"] == distance]
-        for line, dot, (id, weights) in zip(
-            lines, dots, models[["id", "weights"]].itertuples(index=False), strict=True
+        for line, dot, (id, untrained) in zip(
+            lines, dots, models[["id", "untrained"]].itertuples(index=False), strict=True
         ):
             mine = rows[rows["model"] == id]
             np.testing.assert_array_equal(line.get_ydata(), mine["value"])
             np.testing.assert_array_equal(line.get_xdata(), mine["depth"])
             assert dot.get_ydata()[0] == mine["value"].max()
-            untrained = weights.startswith("seed:")
             assert line.is_dashed() == untrained
             assert same_color(dot.get_markerfacecolor(), "white") == untrained
         levels = {line.get_ydata()[0] for line in axes.lines if len(line.get_xdata()) == 2}
@@ -427,7 +435,7 @@ def test_ranking_lists_all_from_best_to_worst_with_honest_choice_beneath(small):
 
 def test_training_says_how_to_get_a_twin_when_there_is_none(small):
     correlations, models = small
-    trained = models[~models["weights"].str.startswith("seed:")]
+    trained = models[~models["untrained"]]
     rows = correlations[correlations["model"].isin([*trained["id"], *data.BASELINES])]
     assert "add a line with weights seed:0" in texts(draw("training", rows, trained))
 
@@ -520,8 +528,6 @@ def test_numbers_and_names_in_print():
     assert (minus(-0.001), minus(-0.456)) == ("0.00", "\N{MINUS SIGN}0.46")
     assert shorten("features.1") == "features.1"
     assert len(shorten("encoder.layers.encoder_layer_11.mlp.linear")) == 30
-    assert function_group("self-supervised: jigsaw") == "self-supervised"
-    assert function_group("supervised classification (scenes)") == "supervised classification"
 
 
 def test_colours_are_distinct_and_keep_clear_of_the_context_grey():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from model_rows import described
 
 DISTANCES = ("rmse", "normalized_rmse", "cosine", "lpips_uniform", "dists", "mean_std")
 BASELINES = {"psnr": 0.732, "ssim": 0.655, "ssim_downsampled": 0.694, "ms_ssim": 0.772}
@@ -47,7 +48,7 @@ MODEL_NAMES += ["points", "peak", "height"]
 
 
 def models(rows=DEMO):
-    return pd.DataFrame(rows, columns=MODEL_NAMES)
+    return described(pd.DataFrame(rows, columns=MODEL_NAMES))
 
 
 def zoo(count=46):
@@ -75,7 +76,7 @@ def zoo(count=46):
              places[int(rng.integers(3))], int(rng.integers(8, 53)),
              float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.6, 0.88)))
         )  # fmt: skip
-    return pd.DataFrame(rows, columns=MODEL_NAMES)
+    return described(pd.DataFrame(rows, columns=MODEL_NAMES))
 
 
 def _row(dataset, model, layer, depth, distance, subset, statistic, value, width, n):
@@ -118,9 +119,12 @@ def correlations(table=None, dataset="demo", distances=DISTANCES, baselines=BASE
         rows.append(_row(*common, "all", "krcc", value * 0.75, width, pairs))
         for t, name in enumerate(types):
             rows.append(_row(*common, f"type:{name}", "srcc", value + 0.02 * (t % 9), width, 30))
-    return pd.DataFrame(
-        rows,
-        columns=[*COLUMNS, "value", "low", "high", "n"],
+    found = pd.DataFrame(rows, columns=[*COLUMNS, "value", "low", "high", "n"])
+    subset = found["subset"].str
+    return found.assign(
+        kind=np.where(found["model"] == found["distance"], "metric", "network"),
+        fitted_on="",
+        distortion=subset.removeprefix("type:").where(subset.startswith("type:"), ""),
     )
 
 

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pandas as pd
+
+from dissect_iqa.zoo.cells import parse_architecture, parse_function
 from dissect_iqa.zoo.row import ModelRow
 
 REPOSITORY = Path(__file__).parents[2]
@@ -21,3 +24,12 @@ def make_row(architecture: str, builder: str = "torchvision", **columns: object)
         "environment": "none",
     }
     return ModelRow.model_validate({**values, **columns})
+
+
+def described(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of models with what `ModelRow.description` adds to it."""
+    return table.assign(
+        name=[parse_architecture(text)[0] for text in table["architecture"]],
+        group=[parse_function(text) for text in table["function"]],
+        untrained=[text.startswith("seed:") for text in table["weights"]],
+    )

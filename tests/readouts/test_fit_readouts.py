@@ -175,9 +175,12 @@ def test_fit_readouts_at_every_layer_and_concatenated(caches, processes):
         concatenations={"all layers": ["*"]},
         processes=processes,
     )
-    columns = "pair reference distorted distortion level layer depth distance value sign"
-    assert table.columns.tolist() == columns.split()
+    assert table.columns.tolist() == [
+        *("pair", "reference", "distorted", "distortion", "level"),
+        *("kind", "layer", "depth", "distance", "fitted_on", "value", "sign"),
+    ]
     assert table["layer"].unique().tolist() == ["a", "b", "all layers"]
+    assert set(table["kind"]) == {"readout"}
     depth = table.drop_duplicates("layer")["depth"].to_numpy()
     np.testing.assert_array_equal(depth, [0.5, 1.0, np.nan])
     joined = [f"{name} on all layers" for name in names]
@@ -204,6 +207,7 @@ def test_transfer_uses_weights_of_the_other_data_set(caches):
     )
     names = ["nnls_mse@tid2013", "ridge_mse@tid2013"]
     assert table["distance"].unique().tolist() == names + [f"{name} on both" for name in names]
+    assert set(table["fitted_on"]) == {"tid2013"} and set(table["kind"]) == {"readout"}
     groups = one.pairs["reference"]
     for method in ("nnls", "ridge"):
         weights = fit_weights(one.arrays["b"]["mse"], one.quality, groups, method)

@@ -159,7 +159,9 @@ def test_methods_state_every_widening_and_correction(correlations, models):
 
 
 def test_methods_tell_of_ceilings_triplets_and_groups_where_they_are(correlations, models):
-    ceiling = correlations[correlations["model"] == "ssim"].assign(model="noise_ceiling")
+    ceiling = correlations[correlations["model"] == "ssim"].assign(
+        model="noise_ceiling", kind="ceiling"
+    )
     many = pd.concat([correlations, ceiling]).assign(references=900)
     text = describe(many, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
     assert "The noise ceiling is the mean correlation" in text

@@ -144,8 +144,8 @@ def test_own_builders_are_tried_in_a_process_of_their_own(tmp_path, monkeypatch)
     [
         ("file:none.pth", "there is no file none.pth; put it there"),
         ("url:file:///no/such%20file", "there is no file /no/such file; put it there"),
-        ("package:timm!no/such.pth", "no/such.pth; correct the column weights"),
-        ("package:no-such-package!a", "package 'no-such-package' isn't installed"),
+        ("package:timm!no/such.pth", "has no file 'no/such.pth'"),
+        ("package:no-such-package!a", "package 'no-such-package' is not installed here"),
     ],
 )
 def test_weights_that_are_not_there(folder: Path, weights: str, words: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from model_rows import MODELS, make_row
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.zoo.cells import parse_architecture, parse_strip
+from dissect_iqa.zoo.cells import parse_architecture, parse_function, parse_strip
 from dissect_iqa.zoo.licence import licence_flag, non_commercial
 from dissect_iqa.zoo.table import models_table, read_models, select
 
@@ -182,6 +182,11 @@ def test_architecture_options_are_yaml():
     for wrong in ("a=1", "net a=1 a=2", "net a=[1"):
         with pytest.raises(ValueError, match="option"):
             parse_architecture(wrong)
+
+
+def test_function_has_particulars():
+    assert parse_function("self-supervised: jigsaw") == "self-supervised"
+    assert parse_function("supervised classification (scenes)") == "supervised classification"
 
 
 def test_strip_steps():

@@ -1,5 +1,6 @@
 """Which baseline metrics there are and what they are called; loads no library of theirs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,10 @@ class Baseline:
         The data set of people's judgements that its weights were fitted to, if any.
     rival : bool
         Every model is to be held against it, where a run has it.
+    family : str
+        What it is one of several forms of.
+    cap : float
+        The largest value that a table says; pairs beyond it look the same.
     """
 
     title: str
@@ -38,23 +43,53 @@ class Baseline:
     trunk: str | None = None
     tuned_on: str = ""
     rival: bool = False
+    family: str = ""
+    cap: float = math.inf
 
 
 _SSIM = "Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004"
 _FSIM = "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011"
-_LPIPS = (
-    "Zhang, Isola, Efros, Shechtman, Wang, CVPR 2018 (weights v0.1)",
-    "zhang2018unreasonable",
-)
-_DISTS = "Ding, Ma, Wang, Simoncelli, IEEE TPAMI 2022"
+
+
+def _lpips(net: str, smallest: int, trunk: str) -> Baseline:
+    return Baseline(
+        title=f"LPIPS ({net})",
+        sign=-1,
+        source="Zhang, Isola, Efros, Shechtman, Wang, CVPR 2018 (weights v0.1)",
+        cites="zhang2018unreasonable",
+        smallest=smallest,
+        trunk=trunk,
+        tuned_on="BAPPS",
+        rival=True,
+        family="LPIPS",
+    )
+
+
+def _dists(title: str, size: str) -> Baseline:
+    return Baseline(
+        title=title,
+        sign=-1,
+        source=f"Ding, Ma, Wang, Simoncelli, IEEE TPAMI 2022; {size}",
+        cites="ding2022dists",
+        smallest=16,
+        trunk="vgg16",
+        tuned_on="KADID-10k",
+        rival=True,
+        family="DISTS",
+    )
+
 
 #: All baseline metrics by name, in the order of the manual.
 BASELINES: dict[str, Baseline] = {
-    "psnr": Baseline("PSNR", 1, "peak signal-to-noise ratio over all RGB values"),
-    "psnr_y": Baseline("PSNR (luma)", 1, "peak signal-to-noise ratio of 8-bit luma"),
-    "ssim": Baseline("SSIM", 1, f"{_SSIM}; ssim_index.m", "wang2004ssim", 11, rival=True),
+    "psnr": Baseline("PSNR", 1, "peak signal-to-noise ratio over all RGB values", cap=100),
+    "psnr_y": Baseline("PSNR (luma)", 1, "peak signal-to-noise ratio of 8-bit luma", cap=100),
+    "ssim": Baseline(
+        "SSIM", 1, f"{_SSIM}; ssim_index.m", "wang2004ssim", 11, rival=True, family="SSIM"
+    ),
     "ssim_downsampled": Baseline(
-        "SSIM (downsampled)", 1, f"{_SSIM}; ssim.m", "wang2004ssim", 11, rival=True
+        *("SSIM (downsampled)", 1, f"{_SSIM}; ssim.m", "wang2004ssim", 11),
+        rival=True,
+        family="SSIM",
     ),
     # Four halvings must leave one 11x11 window, which is what the authors' code demands too.
     "ms_ssim": Baseline(
@@ -73,20 +108,11 @@ BASELINES: dict[str, Baseline] = {
         *("MDSI", -1, "Nafchi, Shahkolaei, Hedjam, Cheriet, IEEE Access 2016", "nafchi2016mdsi", 8)
     ),
     "vifp": Baseline("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", "sheikh2006vif", 41),
-    "lpips_alex": Baseline("LPIPS (AlexNet)", -1, *_LPIPS, 64, "alexnet", "BAPPS", rival=True),
-    "lpips_vgg": Baseline("LPIPS (VGG-16)", -1, *_LPIPS, 16, "vgg16", "BAPPS", rival=True),
-    "lpips_squeeze": Baseline(
-        "LPIPS (SqueezeNet)", -1, *_LPIPS, 32, "squeezenet1_1", "BAPPS", rival=True
-    ),
-    "dists": Baseline(
-        *("DISTS", -1, f"{_DISTS}; native size", "ding2022dists", 16, "vgg16", "KADID-10k"),
-        rival=True,
-    ),
-    "dists_256": Baseline(
-        *("DISTS (256)", -1, f"{_DISTS}; short side 256", "ding2022dists", 16, "vgg16"),
-        *("KADID-10k",),
-        rival=True,
-    ),
+    "lpips_alex": _lpips("AlexNet", 64, "alexnet"),
+    "lpips_vgg": _lpips("VGG-16", 16, "vgg16"),
+    "lpips_squeeze": _lpips("SqueezeNet", 32, "squeezenet1_1"),
+    "dists": _dists("DISTS", "native size"),
+    "dists_256": _dists("DISTS (256)", "short side 256"),
 }
 
 

@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 #: A metric's name, the path and the spec of its trunk, and the device.
 Settings = tuple[str, str | None, str | None, str]
 
-#: What a table says where the PSNR is larger, infinity included; pairs beyond it look the same.
-PSNR_CAP = 100.0
-
 
 def score_baselines(
     metric: str,
@@ -58,7 +55,7 @@ def score_baselines(
     -------
     DataFrame
         See `dissect_iqa.distances.tables.distance_table`: layer "", depth NaN, the metric's name as
-        `distance`, its raw value (PSNR at most `PSNR_CAP`), and its `sign`.
+        `distance`, its raw value, at most its `cap`, and its `sign`.
 
     Raises
     ------
@@ -97,7 +94,7 @@ def score_baselines(
                 bar.update(len(indices))
     require_intact(dataset)  # still: they may have changed while they were read
     log.info("%s: %d pairs of %d references", metric, len(pairs), len(tasks))
-    return distance_table(pairs, [Measured("", np.nan, metric, values)], baseline.sign)
+    return distance_table(pairs, [Measured("", np.nan, metric, values, "metric")], baseline.sign)
 
 
 @contextmanager
@@ -150,8 +147,7 @@ def _score(settings: Settings, reference: Path, files: list[Path]) -> Iterator[f
 
 
 def _finite(value: float, name: str, reference: Path, file: Path) -> float:
-    if name.startswith("psnr"):
-        value = min(value, PSNR_CAP)
+    value = min(value, check_baseline(name).cap)
     if not np.isfinite(value):
         raise UserError(
             f"{file}: {name} against {reference} is {value}; leave this pair out of the data set, "

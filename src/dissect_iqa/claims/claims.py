@@ -26,10 +26,11 @@ from dissect_iqa.claims.evidence import (
 )
 from dissect_iqa.claims.run import Run
 
-SSIM_FAMILY = ("ssim", "ssim_downsampled")
+SSIM_FAMILY = tuple(name for name, metric in BASELINES.items() if metric.family == "SSIM")
 #: What is compared under the name of supervision: two of the values of that column, in words.
 _LEARNED_FROM = {"class labels": "supervised classification", "none": "self- or unsupervised"}
-LEARNED = tuple(name for name, metric in BASELINES.items() if metric.trunk)
+_BOTH = ("LPIPS", "DISTS")
+LEARNED = tuple(name for name, metric in BASELINES.items() if metric.family in _BOTH)
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def most_beat_ssim(run: Run) -> Verdict:
 def some_beat_learned(run: Run) -> Verdict:
     """Hold if one model beats every LPIPS and DISTS of the run significantly."""
     present = [name for name in LEARNED if name in run.metrics.index]
-    kinds = {name.partition("_")[0] for name in present}
-    if run.models.empty or kinds != {"lpips", "dists"}:
-        lacking = " and ".join(name.upper() for name in ("lpips", "dists") if name not in kinds)
+    families = {BASELINES[name].family for name in present}
+    if run.models.empty or families != set(_BOTH):
+        lacking = " and ".join(name for name in _BOTH if name not in families)
         text = f"Not computed here: {lacking}." if lacking else "No model has a correlation."
         return Verdict(OPEN, text, "the finding is about LPIPS and DISTS together")
     outcomes = {name: [run.outcome(name, rival) for rival in present] for name in run.models.index}
@@ -89,7 +90,7 @@ def some_beat_learned(run: Run) -> Verdict:
 
 def supervised_better(run: Run) -> Verdict:
     """Hold if supervised classifiers beat otherwise equal self- and unsupervised networks."""
-    stratum = run.models["architecture"].str.split().str[0] + " on " + run.models["environment"]
+    stratum = run.models["name"] + " on " + run.models["environment"]
     return within_strata(
         run.models["honest"],
         run.models["supervision"].map(_LEARNED_FROM),
@@ -102,7 +103,7 @@ def supervised_better(run: Run) -> Verdict:
 
 def large_natural_better(run: Run) -> Verdict:
     """Hold if networks from large natural data sets beat otherwise equal ones from others."""
-    stratum = run.models["architecture"].str.split().str[0] + ", " + run.models["function"]
+    stratum = run.models["name"] + ", " + run.models["function"]
     return within_strata(
         run.models["honest"],
         run.models["scale"],

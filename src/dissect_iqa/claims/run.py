@@ -16,7 +16,7 @@ class Run:
     models : DataFrame
         One row a trained model, indexed by id: `honest` (SRCC of the honestly chosen layer),
         `honest_low`, `honest_high`, `last`, `layers`, and the model table's `function`,
-        `supervision`, `architecture`, `family`, `environment`, `scale`, `top1`.
+        `supervision`, `family`, `environment`, `scale`, `top1` and `name` of the architecture.
     metrics : DataFrame
         One row a metric, indexed by name: `value`, `low`, `high`.
     contests : DataFrame

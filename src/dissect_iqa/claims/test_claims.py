@@ -15,7 +15,6 @@ from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.plain_text import cell
 from dissect_iqa.files.provenance import atomic_path, write_csv
-from dissect_iqa.zoo.twins import is_untrained
 
 COLUMNS = [
     *("dataset", "claim", "finding", "verdict", "effect_name", "effect", "low", "high", "p", "n"),
@@ -24,7 +23,7 @@ COLUMNS = [
 ]
 _CONTEST_COLUMNS = ["dataset", "first", "second", "winner"]
 _MODEL_COLUMNS = [
-    *("id", "weights", "function", "supervision", "architecture", "family", "environment"),
+    *("id", "untrained", "function", "supervision", "name", "family", "environment"),
     *("scale", "top1"),
 ]
 
@@ -43,8 +42,7 @@ def test_claims(
     summary : DataFrame
         What `dissect_iqa.correlation.summary.summarise` returned.
     models : DataFrame
-        `id, weights, function, supervision, architecture, family, environment, scale, top1`, one
-        row a model.
+        See `dissect_iqa.zoo.row.ModelRow.description`, one row a model.
     contests : DataFrame, optional
         What `correlation.hold_contests.hold_contests` returned, for all data sets. Without it,
         differences count as significant where intervals don't overlap.
@@ -107,8 +105,7 @@ def _run(
     level: float,
 ) -> tuple[Run, str]:
     """Arrange one data set's numbers, and say in a few words what they are."""
-    # a metric has one unnamed layer, a network's layers have names
-    is_metric = table["best_layer"].astype(object).fillna("").eq("")
+    is_metric = table["kind"] == "metric"
     metrics = table[is_metric & table["best"].notna()].set_index("model")
     networks = table[~is_metric & table["best"].notna()].copy()
     # where only one layer was measured there was nothing to choose
@@ -123,7 +120,7 @@ def _run(
     networks = networks[networks["distance"] == distance]
     networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
     networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
-    untrained = is_untrained(networks["weights"])
+    untrained = networks["untrained"]
     run = Run(
         dataset=dataset,
         models=networks[~untrained],

@@ -51,10 +51,10 @@ def describe(
     Parameters
     ----------
     correlations : DataFrame
-        The collected correlations: at least `dataset, model, layer, depth, distance, n`.
+        The collected correlations: at least `dataset, model, kind, layer, distance, n`.
     models : DataFrame
-        The models' descriptions: `id, architecture, weights, function, family, environment,
-        licence, citation`; `citation` holds BibTeX keys separated by semicolons.
+        See `dissect_iqa.zoo.row.ModelRow.description`; `citation` holds BibTeX keys with
+        semicolons between.
     datasets : mapping of str to mapping
         What the data sets' tables say of themselves: `title`, `direction`, `label`, `citation`,
         `citation_key`, `licence`.
@@ -80,10 +80,7 @@ def describe(
         raise UserError(f"methods: data set {unknown[0]!r} has correlations but no description")
     ran = models[models["id"].isin(correlations["model"].unique())]
     networks = correlations[correlations["model"].isin(ran["id"])]
-    is_metric = correlations["distance"].isin(list(BASELINES)) & (
-        correlations["model"] == correlations["distance"]
-    )
-    metrics = list(dict.fromkeys(correlations.loc[is_metric, "model"]))
+    metrics = list(dict.fromkeys(correlations.loc[correlations["kind"] == "metric", "model"]))
     sections = [
         "# Methods",
         f"**{notice}**" if notice else "",
@@ -151,10 +148,6 @@ def _model_keys(citation: Any) -> list[str]:
     return [key.strip() for key in str(citation or "").split(";") if key.strip()]
 
 
-def _untrained(weights: Any) -> bool:
-    return str(weights).startswith("seed:")
-
-
 def _dataset_key(name: str, facts: Mapping[str, Any]) -> str:
     if facts.get("citation_key"):
         return str(facts["citation_key"])
@@ -182,7 +175,7 @@ def _data(correlations: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]])
 def _models(ran: pd.DataFrame) -> str:
     if ran.empty:
         return ""
-    untrained = ran["weights"].map(_untrained)
+    untrained = ran["untrained"]
     trained = ran[~untrained]
     parts = []
     for function, rows in trained.groupby("function", sort=False):
@@ -253,7 +246,7 @@ def _model_table(ran: pd.DataFrame) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in ran.itertuples():
-        licence = "none needed" if _untrained(row.weights) else row.licence or "not stated"
+        licence = "none needed" if row.untrained else row.licence or "not stated"
         if licence_flag(str(row.licence)) == "non-commercial":
             licence = f"**non-commercial**: {licence}"
         cells = (row.id, row.architecture, row.function, row.environment, licence)
@@ -265,7 +258,7 @@ def _model_table(ran: pd.DataFrame) -> str:
 def _licences(
     ran: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]], names: Sequence[str]
 ) -> str:
-    trained = ran[~ran["weights"].map(_untrained)]
+    trained = ran[~ran["untrained"]]
     flags = trained["licence"].fillna("").map(licence_flag)
     lines = []
     closed = list(trained.loc[flags == "non-commercial", "id"])

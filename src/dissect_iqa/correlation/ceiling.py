@@ -10,10 +10,12 @@ from dissect_iqa.correlation.clusters import Clusters, check_pairs, subsets
 from dissect_iqa.correlation.correlate import COLUMNS
 from dissect_iqa.correlation.jackknife import grouped, interval, make_plan
 from dissect_iqa.correlation.settings import StatisticsSettings
-from dissect_iqa.correlation.summary import CEILING
 from dissect_iqa.correlation.triplets import human_share, is_triplets, mean_credit, rows_of_triplets
 
 log = logging.getLogger(__name__)
+
+#: The `model` and the `distance` of its rows.
+CEILING = "noise_ceiling"
 
 #: Imagined repetitions of the whole experiment.
 REDRAWS = 40
@@ -60,7 +62,8 @@ def noise_ceiling(
     else:
         table = _repetitions(dataset, dataset_name, settings)
     fixed = {
-        "dataset": dataset_name, "model": CEILING, "layer": "", "depth": np.nan, "distance": CEILING
+        "dataset": dataset_name, "model": CEILING, "kind": "ceiling", "layer": "", "depth": np.nan,
+        "distance": CEILING, "fitted_on": "",
     }  # fmt: skip
     return table.assign(**fixed).reindex(columns=COLUMNS)
 
@@ -71,10 +74,7 @@ def _majority(dataset: pd.DataFrame, settings: StatisticsSettings) -> pd.DataFra
     credit = np.maximum(share, 1 - share)[:, None]
     parts = mean_credit(credit, dataset.iloc[rows[:, 0]], settings)
     return pd.DataFrame(
-        [
-            {"subset": name, "statistic": "agreement", **{k: _scalar(v) for k, v in part.items()}}
-            for name, part in parts
-        ]
+        [{"statistic": "agreement", **{k: _scalar(v) for k, v in part.items()}} for part in parts]
     )
 
 
@@ -100,7 +100,8 @@ def _repetitions(
     noise = error[:, None] * generator.normal(size=(len(error), REDRAWS))
     clusters = Clusters.of(dataset)
     rows = []
-    for subset, mask in subsets(dataset, settings):
+    for subset in subsets(dataset, settings):
+        mask = subset.mask
         codes, count = grouped(clusters.codes[mask], settings)
         plan = make_plan(count, settings)
         truth = _drawn_together(quality[mask], error[mask])
@@ -108,10 +109,10 @@ def _repetitions(
             log.info(
                 "%s, %s: the scores' standard errors are as large as their spread, so there is no "
                 "noise ceiling",
-                *(dataset_name, subset),
+                *(dataset_name, subset.name),
             )
         references = len(np.unique(clusters.codes[mask]))
-        facts = {"subset": subset, "n": int(mask.sum()), "references": references}
+        facts = {**subset.names, "n": int(mask.sum()), "references": references}
         for name, function in (
             ("srcc", forms.spearman),
             ("krcc", forms.kendall),

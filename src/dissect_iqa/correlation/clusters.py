@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.distances.tables import KEYS
 from dissect_iqa.errors import UserError
 
 #: With fewer references than this, an interval from resampling them is only a rough guide.
@@ -51,7 +52,7 @@ class Columns:
     Attributes
     ----------
     keys : DataFrame
-        `layer`, `depth`, `distance`, one row a column of `values`.
+        `dissect_iqa.distances.tables.KEYS`, one row a column of `values`.
     values : ndarray, shape (pairs, columns)
         Turned so that larger means better quality; may hold infinities, no NaN.
     """
@@ -95,7 +96,8 @@ def read_columns(
     Parameters
     ----------
     distances : DataFrame
-        `pair, layer, depth, distance, value, sign`; every layer and distance has every pair once.
+        See `dissect_iqa.distances.tables.distance_table`; every layer and distance has every pair
+        once.
     pairs : DataFrame
         The data set's pairs.
     dataset, model : str
@@ -116,8 +118,8 @@ def read_columns(
     if (row < 0).any():
         pair = distances["pair"].iloc[int(np.argmax(row < 0))]
         raise UserError(f"{where}: distances hold pair {pair}, which the data set doesn't have")
-    keys = distances.iloc[first][["layer", "depth", "distance"]].reset_index(drop=True)
-    keys = keys.astype({"layer": str, "distance": str, "depth": float})
+    keys = distances.iloc[first][list(KEYS)].reset_index(drop=True)
+    keys = keys.astype({name: float if name == "depth" else str for name in KEYS})
     seen = np.zeros((len(pairs), len(keys)), dtype=np.int64)
     np.add.at(seen, (row, column), 1)
     if (seen != 1).any():
@@ -179,16 +181,45 @@ def cap_infinite(values: np.ndarray, cap: float = 100.0) -> np.ndarray:
     return np.where(infinite, np.sign(values) * bound, values)
 
 
-def subsets(pairs: pd.DataFrame, settings: StatisticsSettings) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the name and the mask of every subset of pairs that is to be looked at."""
-    yield "all", np.ones(len(pairs), dtype=bool)
+@dataclass(frozen=True)
+class Subset:
+    """Some of a data set's pairs that are looked at by themselves.
+
+    Attributes
+    ----------
+    name : str
+        ``all``, ``type:<distortion>`` or ``subset:<name>``.
+    mask : ndarray of bool, shape (pairs,)
+        Which they are.
+    distortion : str
+        The type of distortion that they have in common for being chosen by it; else "".
+    """
+
+    name: str
+    mask: np.ndarray
+    distortion: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all pairs."""
+        return self.name == "all"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What tables say of it."""
+        return {"subset": self.name, "distortion": self.distortion}
+
+
+def subsets(pairs: pd.DataFrame, settings: StatisticsSettings) -> Iterator[Subset]:
+    """Yield every subset of pairs that is to be looked at."""
+    yield Subset("all", np.ones(len(pairs), dtype=bool))
     if settings.per_type:
         codes, names = pd.factorize(pairs["distortion"].astype(object))
         for code, name in enumerate(names):
-            yield f"type:{name}", codes == code
+            yield Subset(f"type:{name}", codes == code, str(name))
     if settings.subsets:
         for column in pairs.columns:
             if str(column).startswith("subset_"):
                 mask = pairs[column].fillna(False).to_numpy(dtype=bool)
                 if mask.any():
-                    yield f"subset:{str(column).removeprefix('subset_')}", mask
+                    yield Subset(f"subset:{str(column).removeprefix('subset_')}", mask)

@@ -13,6 +13,7 @@ from dissect_iqa.correlation.clusters import (
     FEW_REFERENCES,
     Clusters,
     Columns,
+    Subset,
     cap_infinite,
     check_pairs,
     describe,
@@ -24,12 +25,13 @@ from dissect_iqa.correlation.logistic import fit_logistic
 from dissect_iqa.correlation.means import means
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.triplets import agreement, is_triplets
+from dissect_iqa.distances.tables import KEYS
 
 log = logging.getLogger(__name__)
 
 #: The columns of every table of correlations; `references` is the number of clusters behind `n`.
 COLUMNS = [
-    *("dataset", "model", "layer", "depth", "distance", "subset", "statistic"),
+    *("dataset", "model", *KEYS, "subset", "distortion", "statistic"),
     *("value", "low", "high", "n", "references"),
 ]
 #: Where a row concerns no single layer but the one that is chosen honestly.
@@ -49,7 +51,7 @@ def correlate(
     Parameters
     ----------
     distances : DataFrame
-        The model's distances: `pair, layer, depth, distance, value, sign`.
+        The model's distances; see `dissect_iqa.distances.tables.distance_table`.
     dataset : DataFrame
         The pairs: `pair, reference, distortion, quality`, any `subset_<name>`; for triplets also
         `triplet` and `preferred`.
@@ -62,7 +64,8 @@ def correlate(
     -------
     DataFrame
         `COLUMNS`, one row a layer, distance, subset and statistic. `subset` is ``all``,
-        ``type:<distortion>``, ``subset:<name>`` or ``within_reference``. Statistics:
+        ``type:<distortion>``, ``subset:<name>`` or ``within_reference``; `distortion` is the type
+        where it is one type's. Statistics:
 
         - `srcc`, `krcc` (tau-b), `plcc`: with intervals over references, negative if inverted;
         - `plcc4`, `rmse4`, `plcc5`, `rmse5`: after the logistic with 4 and 5 parameters, fitted
@@ -100,10 +103,10 @@ def _correlations(
     tell_few(clusters.count, where)
     quality = pairs["quality"].to_numpy(np.float64)
     tables = []
-    for subset, mask in subsets(pairs, settings):
-        block = _Block(subset, columns, quality, clusters, mask, settings)
+    for subset in subsets(pairs, settings):
+        block = _Block(subset, columns, quality, clusters, settings)
         tables.extend(block.correlations())
-        if subset == "all":
+        if subset.whole:
             _tell_undefined(tables[0], where)
             if settings.logistic:
                 tables.extend(block.logistics())
@@ -139,14 +142,14 @@ class _Block:
 
     def __init__(
         self,
-        subset: str,
+        subset: Subset,
         columns: Columns,
         quality: np.ndarray,
         clusters: Clusters,
-        mask: np.ndarray,
         settings: StatisticsSettings,
     ):
         self.subset, self.keys, self.settings = subset, columns.keys, settings
+        mask = subset.mask
         codes, count = grouped(clusters.codes[mask], settings)
         self.plan = make_plan(count, settings)
         self.pairs = forms.Pairs(codes, quality[mask], count)
@@ -154,13 +157,14 @@ class _Block:
         self.ranked = columns.values[mask]
         self.values = cap_infinite(self.ranked)
         references = len(np.unique(clusters.codes[mask]))
-        self.facts = {"n": int(mask.sum()), "references": references}
+        self.count = int(mask.sum())
+        self.facts = {**subset.names, "n": self.count, "references": references}
 
     def correlations(self) -> list[pd.DataFrame]:
         """SRCC, KRCC and PLCC; over all pairs also with the layer chosen honestly."""
         tables: list[pd.DataFrame] = []
         nested: list[Any] = []
-        whole = self.subset == "all"
+        whole = self.subset.whole
         weights = self.plan.weights if whole else self.plan.for_intervals
         for name, function, values in (
             ("srcc", forms.spearman, self.ranked),
@@ -174,16 +178,16 @@ class _Block:
         return tables + nested
 
     def _table(self, name: str, results: np.ndarray) -> pd.DataFrame:
-        low, high = interval(results, self.plan, self.facts["n"], self.settings.level)
+        low, high = interval(results, self.plan, self.count, self.settings.level)
         return self._rows(name, value=results[0], low=low, high=high)
 
     def _rows(self, name: str, **numbers: Any) -> pd.DataFrame:
         numbers = {"low": np.nan, "high": np.nan, **numbers}
-        return self.keys.assign(subset=self.subset, statistic=name, **numbers, **self.facts)
+        return self.keys.assign(statistic=name, **numbers, **self.facts)
 
     def _nested(self, name: str, results: np.ndarray) -> Iterator[pd.DataFrame]:
-        plan, count = self.plan, self.facts["n"]
-        for distance, rows in self.keys.groupby("distance", sort=False).groups.items():
+        plan, count = self.plan, self.count
+        for _, rows in self.keys.groupby("distance", sort=False).groups.items():
             order = self.keys.loc[rows].sort_values("depth", kind="stable").index.to_numpy()
             if len(order) < 2:
                 continue
@@ -191,9 +195,9 @@ class _Block:
             if choice is None:
                 continue
             low, high = honest_interval(choice, results[:, order], plan, count, self.settings.level)
-            key = {"layer": BEST, "depth": np.nan, "distance": distance}
+            key = {**self.keys.loc[order[0]], "layer": BEST, "depth": np.nan}
             row = {**key, "value": choice.value, "low": low, "high": high, **self.facts}
-            yield pd.DataFrame([{**row, "subset": self.subset, "statistic": f"{name}_nested"}])
+            yield pd.DataFrame([{**row, "statistic": f"{name}_nested"}])
             if name == "srcc":
                 shares = pd.Series(choice.shares, index=order)
                 chosen = order[choice.shares > 0]
@@ -240,6 +244,6 @@ def _within_reference(
                 found[np.ix_(pattern, own)], np.flatnonzero(pattern), settings, len(quality)
             )
     return columns.keys.assign(
-        subset="within_reference", statistic="srcc", value=value, low=low, high=high,
+        subset="within_reference", distortion="", statistic="srcc", value=value, low=low, high=high,
         n=len(quality), references=known.sum(axis=0),
     )  # fmt: skip

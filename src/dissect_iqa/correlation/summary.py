@@ -7,16 +7,13 @@ import pandas as pd
 
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.jackknife import FEWEST
-from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError
 
 #: The statistic by which layers are chosen, for correlations and for triplets.
 CHOSEN_BY = ("srcc", "agreement")
-#: The `model` of the rows that hold how high any predictor can score.
-CEILING = "noise_ceiling"
 
 COLUMNS = [
-    *("dataset", "model", "distance", "statistic"),
+    *("dataset", "model", "kind", "distance", "fitted_on", "statistic"),
     *("best_layer", "best_depth", "best", "best_low", "best_high"),
     *("honest", "honest_low", "honest_high", "honest_share"),
     *("last_layer", "last", "last_low", "last_high"),
@@ -66,7 +63,7 @@ def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
         If there is nothing to summarise.
     """
     whole = correlations[correlations["subset"] == "all"]
-    whole = whole[whole["model"] != CEILING]
+    whole = whole[whole["kind"] != "ceiling"]
     main = whole[whole["statistic"].isin(CHOSEN_BY)]
     if main.empty:
         raise UserError("the correlations hold no SRCC and no agreement; nothing to summarise")
@@ -74,8 +71,7 @@ def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
     keys = ["dataset", "model", "distance"]
     best = _first_best(main, keys)
     table = _renamed(best, "best").set_index(keys)
-    table["statistic"] = best["statistic"].to_numpy()
-    for name in ("n", "references"):
+    for name in ("kind", "fitted_on", "statistic", "n", "references"):
         table[name] = best[name].to_numpy()
     table["layers"] = main.groupby(keys, sort=False).size()
     table = table.join(_renamed(main.drop_duplicates(keys, keep="last"), "last").set_index(keys))
@@ -106,10 +102,10 @@ def best_layers(correlations: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `model, distance, best, honest`: SRCC, or agreement, one row a model and distance.
+        `kind, model, distance, best, honest`: SRCC, or agreement, one row a model and distance.
     """
     whole = correlations[correlations["subset"] == "all"]
-    keys = ["model", "distance"]
+    keys = ["kind", "model", "distance"]
     best = whole[whole["statistic"].isin(CHOSEN_BY)].groupby(keys, sort=False)["value"].max()
     honest = whole[whole["statistic"] == "srcc_nested"].groupby(keys, sort=False)["value"].max()
     return pd.DataFrame({"best": best, "honest": honest}).reindex(best.index).reset_index()
@@ -121,7 +117,7 @@ def common_distance(best: pd.DataFrame) -> str:
     Parameters
     ----------
     best : DataFrame
-        `distance, best, honest`, one row a model and distance of one data set, models only: rows
+        `kind, distance, best, honest`, one row a model and distance of one data set: rows
         of `summarise` or `best_layers`.
 
     Returns
@@ -131,11 +127,11 @@ def common_distance(best: pd.DataFrame) -> str:
         where there was no layer to choose); the first by name if no value is defined; empty if
         there is none.
     """
-    return highest_median(best[best["distance"].isin(DISTANCES)])
+    return highest_median(best[best["kind"] == "network"])
 
 
 def highest_median(best: pd.DataFrame) -> str:
-    """Return the same as `common_distance`, but of any distances, readouts included."""
+    """Return the same as `common_distance`, but of all rows, readouts included."""
     if best.empty:
         return ""
     value = best["honest"].fillna(best["best"])
@@ -208,11 +204,11 @@ def _at_best(correlations: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         result[name] = whole.loc[whole["statistic"] == name, "value"]
     main = rows[rows["statistic"].isin(CHOSEN_BY)]
     result["within_reference"] = main.loc[main["subset"] == "within_reference", "value"]
-    types = main[main["subset"].str.startswith("type:") & main["value"].notna()]
+    types = main[(main["distortion"] != "") & main["value"].notna()]
     groups = types.groupby(level=list(range(3)))["value"]
     result["types_mean"], result["types_min"] = groups.mean(), groups.min()
     worst = types.sort_values("value", kind="stable")
-    worst = worst[~worst.index.duplicated()]["subset"].str.removeprefix("type:")
+    worst = worst[~worst.index.duplicated()]["distortion"]
     result["types_worst"] = worst
     return result
 

@@ -1,6 +1,7 @@
 """Triplets: which of two pictures is closer to the reference, by people and by a distance."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,8 +68,7 @@ def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSetting
     Returns
     -------
     DataFrame
-        `layer, depth, distance, subset, statistic, value, low, high, n, references`; `n` is the
-        number of triplets.
+        As of `correlate`, without the first two columns; `n` is the number of triplets.
     """
     rows = rows_of_triplets(pairs)
     share = human_share(pairs, rows)
@@ -76,17 +76,14 @@ def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSetting
     credit = np.where(first > second, share[:, None], 1 - share[:, None])
     credit = np.where(first == second, 0.5, credit)
     parts = mean_credit(credit, pairs.iloc[rows[:, 0]], settings)
-    tables = [
-        columns.keys.assign(subset=name, statistic="agreement", **numbers)
-        for name, numbers in parts
-    ]
+    tables = [columns.keys.assign(statistic="agreement", **numbers) for numbers in parts]
     return pd.concat(tables, ignore_index=True)
 
 
 def mean_credit(
     credit: np.ndarray, triplets: pd.DataFrame, settings: StatisticsSettings
-) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield mean, interval and counts over all triplets and over each subset.
+) -> Iterator[dict[str, Any]]:
+    """Yield mean, interval and counts over all triplets and over each subset, with its names.
 
     Parameters
     ----------
@@ -98,12 +95,13 @@ def mean_credit(
         What the intervals are made with.
     """
     codes = Clusters.of(triplets).codes
-    for name, mask in subsets(triplets, settings):
+    for subset in subsets(triplets, settings):
+        mask = subset.mask
         # from -1 to 1, as correlations are
         value, low, high = (
             (bound + 1) / 2 for bound in means(2 * credit[mask] - 1, codes[mask], settings)
         )
-        yield name, {
-            "value": value, "low": low, "high": high, "n": int(mask.sum()),
+        yield {
+            **subset.names, "value": value, "low": low, "high": high, "n": int(mask.sum()),
             "references": len(np.unique(codes[mask])),
         }  # fmt: skip

@@ -7,7 +7,6 @@ import pandas as pd
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.jackknife import CURVATURE, FEWEST, MOST_GROUPS
 from dissect_iqa.correlation.settings import StatisticsSettings
-from dissect_iqa.correlation.summary import CEILING
 
 
 def statistics_in_words(
@@ -64,7 +63,7 @@ def statistics_in_words(
             "The honest value’s interval takes bias and variance from the layers that were chosen, "
             "on average",
         )
-    if CEILING in set(correlations.loc[correlations["value"].notna(), "model"]):
+    if "ceiling" in set(correlations.loc[correlations["value"].notna(), "kind"]):
         yield (
             "The noise ceiling is the mean correlation of imagined true qualities with scores of "
             "them: the true qualities are the scores, drawn together until their variance is less "

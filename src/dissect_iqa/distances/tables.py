@@ -9,14 +9,39 @@ import pandas as pd
 
 from dissect_iqa.errors import UserError
 
+#: What a row of a table is of: a layer's distance, a metric, a distance whose weights are fitted to
+#: scores, or how high any predictor can get (in tables of correlations only).
+KINDS = ("network", "metric", "readout", "ceiling")
+
+#: What tells one measured distance from another, in these tables and in all made of them.
+KEYS = ("kind", "layer", "depth", "distance", "fitted_on")
+
 
 class Measured(NamedTuple):
-    """One distance of all pairs at one layer (or of one metric: layer "" and depth NaN)."""
+    """One distance of all pairs at one layer.
+
+    Attributes
+    ----------
+    layer : str
+        The layer, or the title of several; "" for a metric.
+    depth : float
+        Relative depth, 0 to 1; NaN for a metric, and for several layers together.
+    distance : str
+        Its name.
+    values : ndarray, shape (pairs,)
+        In the order of the data set's pairs.
+    kind : str
+        One of `KINDS`.
+    fitted_on : str
+        The data set to whose scores a readout is fitted; "" for what isn't fitted.
+    """
 
     layer: str
     depth: float
     distance: str
     values: np.ndarray
+    kind: str = "network"
+    fitted_on: str = ""
 
 
 def distance_table(
@@ -37,8 +62,8 @@ def distance_table(
     -------
     DataFrame
         One row a pair, layer and distance, with columns `pair`, `reference`, `distorted`,
-        `distortion`, `level`, `layer`, `depth`, `distance`, `value`, `sign`. Text is categorical:
-        millions of rows repeat a few names.
+        `distortion`, `level`, `KEYS`, `value`, `sign`. Text is categorical: millions of rows repeat
+        a few names.
     """
     count = len(measured)
 
@@ -57,9 +82,11 @@ def distance_table(
             "distorted": tiled("distorted_file"),
             "distortion": tiled("distortion"),
             "level": pd.concat([pairs["level"].astype("Int64")] * count, ignore_index=True),
+            "kind": repeated([item.kind for item in measured]),
             "layer": repeated([item.layer for item in measured]),
             "depth": np.repeat([float(item.depth) for item in measured], len(pairs)),
             "distance": repeated([item.distance for item in measured]),
+            "fitted_on": repeated([item.fitted_on for item in measured]),
             "value": np.concatenate([item.values for item in measured]),
             "sign": np.int8(sign),
         }

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import POINTS, fit, label_lines, text_width
-from dissect_iqa.figures.select import Label, View, function_group, twins, views
+from dissect_iqa.figures.select import Label, View, twins, views
 from dissect_iqa.figures.settings import FigureSettings
 
 #: As many models as one panel can hold and a reader can tell apart.
@@ -156,7 +156,7 @@ def facets(view: View, settings: FigureSettings) -> list[tuple[str, list[str]]]:
     """
     table, factor = view.models, _factor(settings)
     if factor == "function":
-        key = table["function"].map(function_group)
+        key = table["group"]
         key = key.where([not view.untrained(name) for name in table.index], "untrained")
     else:
         key = table[factor].astype(str).str.strip().replace("", "not stated")

@@ -68,9 +68,9 @@ def table_by_type(view: View) -> pd.DataFrame:
     network = rows["model"].isin(view.models.index)
     rows = pd.concat([rows[network], rows[~network]])
     keys = ["model", "distance", "layer"]
-    per_type = view.by_type.drop_duplicates([*keys, "subset"])
-    wide = per_type.pivot(index=keys, columns="subset", values="value")
-    wide = wide[list(dict.fromkeys(per_type["subset"]))].dropna(axis=1, how="all")
+    per_type = view.by_type.drop_duplicates([*keys, "distortion"])
+    wide = per_type.pivot(index=keys, columns="distortion", values="value")
+    wide = wide[list(dict.fromkeys(per_type["distortion"]))].dropna(axis=1, how="all")
     wide = wide.reindex(pd.MultiIndex.from_frame(rows[keys]))
     wide.insert(0, "all", rows["value"].to_numpy())
     return wide.set_axis(rows["model"].to_numpy(), axis=0).dropna(axis=1, how="all")

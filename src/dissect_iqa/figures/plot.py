@@ -68,10 +68,9 @@ def plot(
     figure : str
         A key of `FIGURES`.
     correlations : DataFrame
-        The collected correlations: `dataset, model, layer, depth, distance, subset, statistic,
-        value, low, high, n`.
+        The collected correlations; see `dissect_iqa.correlation.correlate.correlate`.
     models : DataFrame
-        The models' descriptions: `id, architecture, weights, function, family, environment`.
+        The models' descriptions; see `dissect_iqa.zoo.row.ModelRow.description`.
     label : str, None or mapping of data set to str or None
         Notice that is drawn in the figure, such as where transferred scores come from.
     output_stem : path

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
-from dissect_iqa.figures.select import View, function_group
+from dissect_iqa.figures.select import View
 from dissect_iqa.figures.settings import FigureSettings
 
 #: As many functions as get a colour of their own; the rest share one.
@@ -35,7 +35,7 @@ class Functions:
 
 def functions(view: View, settings: FigureSettings) -> Functions:
     """Give each function its colour, the most frequent ones first; untrained models are dark."""
-    groups = view.models["function"].map(function_group)
+    groups = view.models["group"]
     of = {
         name: "untrained" if view.untrained(name) else group
         for name, group in zip(view.models.index, groups, strict=True)

@@ -12,15 +12,14 @@ from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.zoo.twins import Twins, find_twins
 
-#: The `model` of the rows that hold how high any predictor can score.
-CEILING = "noise_ceiling"
 #: What stands for a correlation where people chose between two pictures instead of rating them.
 AGREEMENT = "agreement"
 CORRELATION_COLUMNS = (
-    *("dataset", "model", "layer", "depth", "distance", "subset", "statistic"),
-    *("value", "low", "high", "n"),
+    *("dataset", "model", "kind", "layer", "depth", "distance", "subset", "distortion"),
+    *("statistic", "value", "low", "high", "n"),
 )
-MODEL_COLUMNS = ("id", "architecture", "weights", "function", "family", "environment")
+MODEL_COLUMNS = ("id", "architecture", "group", "family", "environment", "untrained")
+_NUMBERS = ("depth", "value", "low", "high", "n")
 
 Label = str | None | Mapping[str, str | None]
 
@@ -46,7 +45,7 @@ class View:
     nested : DataFrame
         One row a model and distance: the correlation with the layer chosen on other references.
     by_type : DataFrame
-        Rows per distortion type, of networks and baselines, with the type in `subset`.
+        Rows per type of `distortion`, of networks and baselines.
     ceiling : float or None
         The highest correlation that the scores' own noise allows.
     distance : str
@@ -96,7 +95,7 @@ class View:
 
     def untrained(self, model: str) -> bool:
         """Tell whether a model's weights come from a random seed."""
-        return str(self.models.loc[model, "weights"]).startswith("seed:")
+        return bool(self.models.loc[model, "untrained"])
 
 
 def views(
@@ -125,7 +124,7 @@ def views(
     _require(models, MODEL_COLUMNS, "the model table")
     models = models.set_index("id", drop=False)
     # categories, which Parquet keeps, would bring groups that have no rows
-    words = ("dataset", "model", "layer", "distance", "subset", "statistic")
+    words = [name for name in CORRELATION_COLUMNS if name not in _NUMBERS]
     correlations = correlations.astype(dict.fromkeys(words, object))
     return [
         _view(
@@ -154,15 +153,12 @@ def _view(
     label: str | None,
     settings: FigureSettings,
 ) -> View:
-    rows = rows.assign(
-        layer=rows["layer"].fillna(""),
-        # an infinite correlation does not exist; treat it as the missing number it is
-        value=rows["value"].astype(float).where(np.isfinite(rows["value"].astype(float))),
-    )
+    # an infinite correlation does not exist; treat it as the missing number it is
+    value = rows["value"].astype(float)
+    rows = rows.assign(value=value.where(np.isfinite(value)))
     statistic = _statistic(rows, dataset, settings)
     ours = rows[rows["statistic"] == statistic]
-    is_ceiling = ours["model"] == CEILING
-    is_baseline = (ours["layer"] == "") & ours["depth"].isna() & ~is_ceiling
+    is_ceiling, is_baseline = ours["kind"] == "ceiling", ours["kind"] == "metric"
     is_network = ~is_baseline & ~is_ceiling
     _described(ours.loc[is_network, "model"], models, dataset)
     whole = ours["subset"] == "all"
@@ -174,7 +170,7 @@ def _view(
     distance, rule = _choose_distance(rows, finite_layers, settings)
     nested = rows[(rows["statistic"] == f"{statistic}_nested") & (rows["subset"] == "all")]
     ceiling = ours.loc[is_ceiling & whole, "value"].dropna()
-    by_type = ours[ours["subset"].str.startswith("type:") & ~is_ceiling]
+    by_type = ours[(ours["distortion"] != "") & ~is_ceiling]
     return View(
         dataset=dataset,
         label=label or None,
@@ -185,7 +181,7 @@ def _view(
             ["value", "model"], ascending=[False, True]
         ).reset_index(drop=True),
         nested=nested[nested["value"].notna()].reset_index(drop=True),
-        by_type=by_type.assign(subset=by_type["subset"].str.removeprefix("type:")),
+        by_type=by_type,
         ceiling=float(ceiling.iloc[0]) if len(ceiling) else None,
         distance=distance,
         rule=rule,
@@ -259,11 +255,3 @@ def ranked(view: View) -> pd.DataFrame:
 def twins(view: View) -> list[Twins]:
     """Return a view's untrained networks with their trained twins."""
     return find_twins(view.models)
-
-
-def function_group(function: str) -> str:
-    """Return a function without its particulars: ``self-supervised: jigsaw`` is self-supervised.
-
-    Whatever follows a colon or an opening bracket is a particular.
-    """
-    return str(function).split(":")[0].split("(")[0].strip() or "not stated"

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from dissect_iqa.distances.tables import Measured, check_finite, distance_table, match_pairs
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.files.validation import check_names
-from dissect_iqa.readouts.settings import METHODS
+from dissect_iqa.readouts.settings import METHODS, readout_as_distance
 from dissect_iqa.readouts.weights import fit_weights, out_of_fold
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ def fit_readouts(
         The rows of `fit_own`, then those of `transfer_readouts` from each of the others.
     """
     dataset, *sources = features
-    tables = [fit_own(features[dataset], pairs[dataset], names, specs[dataset], **options)]
+    own = features[dataset], pairs[dataset], names, specs[dataset]
+    tables = [fit_own(*own, dataset=dataset, **options)]
     for source in sources:
         there, here = ((features[name], pairs[name]) for name in (source, dataset))
         table = transfer_readouts(
@@ -112,6 +113,7 @@ def fit_own(
     names: Sequence[str],
     spec_expected: str | None = None,
     *,
+    dataset: str = "",
     concatenations: Mapping[str, Sequence[str]] | None = None,
     folds: int = 5,
     processes: int = 1,
@@ -128,6 +130,8 @@ def fit_own(
         Keys of `READOUTS`.
     spec_expected : str, optional
         The spec the cache must have been made from.
+    dataset : str
+        Name of the data set, for the table.
     concatenations : mapping of str to sequence of str, optional
         Layers whose columns are fitted together: a name for the table and the layers' names or
         wildcards, e.g. ``{"all layers": ["*"]}``.
@@ -164,7 +168,8 @@ def fit_own(
             for _, _, layers in plan
             for name in names
         )
-        measured = _run(tasks, plan, names, processes)
+        labels = [_label(entry, name, dataset) for entry in plan for name in names]
+        measured = _run(tasks, labels, processes)
     return _table(measured, pairs, cache_path)
 
 
@@ -227,7 +232,8 @@ def transfer_readouts(
             for _, _, layers in plan
             for name in names
         )
-        measured = _run(tasks, plan, [f"{name}@{source}" for name in names], processes)
+        labels = [_label(entry, name, source, source) for entry in plan for name in names]
+        measured = _run(tasks, labels, processes)
     return _table(measured, pairs, cache_path)
 
 
@@ -242,13 +248,25 @@ def _transferred(
     return new.astype(np.float64) @ fit_weights(train, quality, groups, method, folds)
 
 
-Plan = list[tuple[str, float, list[int]]]
+#: Name of a layer or title of several, relative depth (None for several), positions in the file.
+Entry = tuple[str, float | None, list[int]]
 
 
-def _plan(cache: Any, concatenations: Mapping[str, Sequence[str]], where: Path | str) -> Plan:
-    """Return (name, depth, indices of layers) of every layer and every concatenation."""
-    plan = [(layer.name, float(layer.depth), [i]) for i, layer in enumerate(cache.layers)]
+def _label(entry: Entry, name: str, fitted_on: str, transferred: str = "") -> Measured:
+    """Describe one fit whose values aren't there yet."""
+    title, depth, _ = entry
+    distance = readout_as_distance(name, transferred, title if depth is None else "")
+    depth = float("nan") if depth is None else depth
+    return Measured(title, depth, distance, np.empty(0), "readout", fitted_on)
+
+
+def _plan(
+    cache: Any, concatenations: Mapping[str, Sequence[str]], where: Path | str
+) -> list[Entry]:
+    """Return every layer and every concatenation."""
     known = [layer.name for layer in cache.layers]
+    depths = [float(layer.depth) for layer in cache.layers]
+    plan: list[Entry] = [(*layer, [i]) for i, layer in enumerate(zip(known, depths, strict=True))]
     for title, patterns in concatenations.items():
         if title in known:
             raise UserError(f"concatenation {title!r} has the name of a layer of {where}")
@@ -267,7 +285,7 @@ def _plan(cache: Any, concatenations: Mapping[str, Sequence[str]], where: Path |
                 f"concatenation {title!r}: {len(chosen)} layers of {where} have {count} channels, "
                 f"and at most {_MOST_COLUMNS} can be fitted together; name fewer layers"
             )
-        plan.append((title, float("nan"), chosen))
+        plan.append((title, None, chosen))
     return plan
 
 
@@ -291,14 +309,8 @@ def _shapes(cache: Any) -> list[tuple[str, int]]:
     return [(layer.name, int(layer.channels)) for layer in cache.layers]
 
 
-def _run(tasks: Iterator[Any], plan: Plan, names: Sequence[str], processes: int) -> list[Measured]:
+def _run(tasks: Iterator[Any], labels: Sequence[Measured], processes: int) -> list[Measured]:
     """Run the fits, as many at a time as there are processes, and label what comes out."""
-    labels = [
-        # a concatenation is no layer among others: nobody may choose it as a distance's best
-        (title, depth, name if depth == depth else f"{name} on {title}")
-        for title, depth, _ in plan
-        for name in names
-    ]
     measured: list[Measured] = []
     with (
         joblib.Parallel(n_jobs=processes) as parallel,
@@ -307,7 +319,7 @@ def _run(tasks: Iterator[Any], plan: Plan, names: Sequence[str], processes: int)
         # Tasks are drawn here, not in joblib's threads, where a file's error would be lost.
         while batch := list(islice(tasks, processes)):
             for values in parallel(batch):
-                measured.append(Measured(*labels[len(measured)], values))
+                measured.append(labels[len(measured)]._replace(values=values))
             bar.update(len(batch))
     return measured
 

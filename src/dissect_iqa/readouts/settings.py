@@ -12,6 +12,23 @@ STATISTICS = ("mse", "unit_mse", "mean_std")
 READOUT_NAMES = tuple(f"{method}_{name}" for method, name in product(METHODS, STATISTICS))
 
 
+def readout_as_distance(readout: str, fitted_on: str = "", layers: str = "") -> str:
+    """Return the name by which tables know a readout's distance.
+
+    Parameters
+    ----------
+    readout : str
+        One of `READOUT_NAMES`.
+    fitted_on : str
+        Another data set that its weights are from; "" for those of the data set that is measured.
+    layers : str
+        The title of several layers that are weighted together; "" for a single one. Nobody may
+        choose these as a distance's best layer, so they are a distance of their own.
+    """
+    source = f"@{fitted_on}" if fitted_on else ""
+    return f"{readout}{source} on {layers}" if layers else f"{readout}{source}"
+
+
 class ReadoutSettings(Settings):
     """Channel weights fitted to the scores, from cached features and without a GPU."""
 

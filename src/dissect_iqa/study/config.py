@@ -1,6 +1,6 @@
 """The configuration of a study: one typed truth for the YAML file, its errors and its manual."""
 
-import re
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.files.validation import Origin, Settings, explain, known_names
-from dissect_iqa.readouts.settings import ReadoutSettings
+from dissect_iqa.readouts.settings import ReadoutSettings, readout_as_distance
 
 
 class ExtractionSettings(Settings):
@@ -84,9 +84,15 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _distance_of_the_figures(self) -> "Config":
-        # Readouts may be called 'nnls_mse@kadid10k on ends': fitted where, and to which layers
-        name = re.split(r"@| on ", self.figures.distance)[0]
-        known = ("auto", *self.distances, *self.readouts.names)
+        readouts = (
+            readout_as_distance(*parts)
+            for parts in product(
+                self.readouts.names,
+                ("", *(self.datasets if self.readouts.transfer else ())),
+                ("", *self.readouts.concatenations),
+            )
+        )
+        name, known = self.figures.distance, ("auto", *self.distances, *readouts)
         if name not in known:
             raise ValueError(
                 f"figures.distance: {name!r} is none of the distances and readouts that this "

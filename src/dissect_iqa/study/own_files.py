@@ -4,10 +4,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from dissect_iqa.datasets.changed import changed_files, note_damage
 from dissect_iqa.datasets.entry import DatasetEntry
@@ -15,6 +13,7 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import canonical_json, table_provenance
 from dissect_iqa.files.sums import names_of, sums
 from dissect_iqa.zoo.builder_source import builder_source
+from dissect_iqa.zoo.on_disk import weights_on_disk
 from dissect_iqa.zoo.row import ModelRow
 
 _WEIGHTS, _CODE, _PACKAGE = "weights_file_sha256", "builder_sha256", "builder_package"
@@ -129,7 +128,7 @@ class OwnFiles:
 
     def _look_at_models(self, rows: list[ModelRow], weights: Path) -> None:
         sources: dict[str, dict[str, Any]] = {}
-        files = {row.id: path for row in rows if (path := weights_file(row))}
+        files = {row.id: path for row in rows if (path := _file_of(row))}
         memory = weights / ".sums.json"
         by_path = sums({str(path): path for path in files.values()}, memory) if files else {}
         for row in rows:
@@ -157,20 +156,11 @@ class OwnFiles:
                 self.stale[row.id] = " and ".join(what)
 
 
-def weights_file(row: ModelRow) -> Path | None:
-    """Return the file of this machine that a row's weights come from; None if they don't."""
-    kind, source = row.weights_kind, row.weights_source
-    if kind == "file":
-        return Path(source).expanduser()
-    if kind == "url" and source.startswith("file://"):
-        return Path(unquote(urlsplit(source).path))
-    if kind == "package":
-        name, _, member = source.partition("!")
-        try:
-            return Path(str(distribution(name).locate_file(member)))
-        except PackageNotFoundError:
-            return None  # fetch_weights tells
-    return None
+def _file_of(row: ModelRow) -> Path | None:
+    try:
+        return weights_on_disk(row)
+    except UserError:  # told by `check_upfront`
+        return None
 
 
 def _sum_of(pictures: Mapping[str, str | None]) -> str:

@@ -255,22 +255,22 @@ STAGES = {
         ),
     ),
     "measure_distances": Stage(
-        1,
+        2,
         _measure_distances,
         ("distances/*.py", "features/file/read.py", "features/file/raw.py"),
     ),
     "score_baselines": Stage(
-        1,
+        2,
         _score_baselines,
         ("baselines/*.py", "datasets/decoding/*.py"),
     ),
     "fit_readouts": Stage(
-        1,
+        2,
         _fit_readouts,
         ("readouts/*.py", "features/file/read.py"),
     ),
     "correlate": Stage(
-        2,
+        3,
         _correlate,
         _CORRELATING,
     ),

@@ -5,9 +5,7 @@ needs the bytes of a download is looked at by the job that fetches it, before an
 """
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 from PIL import Image
@@ -21,6 +19,7 @@ from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.files.provenance import table_provenance
 from dissect_iqa.models.known_names import check_names, try_builders
 from dissect_iqa.study.study import Study
+from dissect_iqa.zoo.on_disk import weights_on_disk
 from dissect_iqa.zoo.row import ModelRow
 
 
@@ -51,7 +50,7 @@ def check_upfront(study: Study, resources: Path = Path("resources")) -> None:
         with problems.caught():
             check_names([row])
             if not study.config.rehearse:
-                _check_file(row)
+                weights_on_disk(row)
             named.append(row)
     with problems.caught():
         try_builders(named)
@@ -93,27 +92,6 @@ def check_sizes(study: Study, name: str, images: pd.DataFrame) -> None:
 
 def _weights(resources: Path, row: ModelRow) -> Path:
     return resources / "weights" / f"{row.id}.safetensors"
-
-
-def _check_file(row: ModelRow) -> None:
-    """Check that weights are here that must be: a file's, or those of an installed package."""
-    what, source = f"{row.id}: weights {row.weights!r}", row.weights_source
-    mend = "put it there, or correct the column weights"
-    if row.weights_kind == "package":
-        name, _, member = source.partition("!")
-        try:
-            path = Path(str(distribution(name).locate_file(member)))
-        except PackageNotFoundError as error:
-            raise UserError(f"{what}: package {name!r} isn't installed; install it") from error
-        mend = "correct the column weights"
-    elif row.weights_kind == "file":
-        path = Path(source).expanduser()
-    elif source.startswith("file://"):
-        path = Path(unquote(urlsplit(source).path))
-    else:
-        return
-    if not path.is_file():
-        raise UserError(f"{what}: there is no file {path}; {mend}")
 
 
 def _check_data_set(study: Study, name: str, folder: Path) -> None:

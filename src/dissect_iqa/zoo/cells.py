@@ -47,6 +47,14 @@ def parse_input(text: str) -> tuple[str, tuple[str, ...]]:
     return preset, tuple(parts)
 
 
+def parse_function(text: str) -> str:
+    """Return a `function` cell without its particulars: what follows a colon or a bracket.
+
+    ``self-supervised: jigsaw`` is ``self-supervised``.
+    """
+    return re.split(r"[:(]", text)[0].strip() or "not stated"
+
+
 def parse_strip(text: str) -> tuple[tuple[str, str, str], ...]:
     """Split a `strip` cell into steps (kind, old, new), applied in order to every key.
 

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from dissect_iqa.errors import suggest
 from dissect_iqa.files.validation import Settings
-from dissect_iqa.zoo.cells import parse_architecture, parse_strip
+from dissect_iqa.zoo.cells import parse_architecture, parse_function, parse_strip
 
 #: Raise it when a preset of layers, an input policy or a builder changes what a row means.
 MODELS_VERSION = 1
@@ -207,6 +207,12 @@ class ModelRow(Settings):
         return self.weights.partition(":")[2]
 
     @property
+    def weights_inside(self) -> tuple[str, str]:
+        """Of weights inside a package, a wheel or a repository: its name, and the file in it."""
+        name, _, file = self.weights_source.partition("!")
+        return name, file
+
+    @property
     def unwrap_path(self) -> tuple[str, ...]:
         """Keys to follow inside the checkpoint; one that ends in ``?`` may be absent."""
         return tuple(self.unwrap.split(".")) if self.unwrap else ()
@@ -226,8 +232,17 @@ class ModelRow(Settings):
         return {"version": MODELS_VERSION, **self.model_dump(include=set(_SPEC), mode="json")}
 
     def description(self) -> dict[str, Any]:
-        """Return what figures, claims and reports say of the row, as plain data."""
-        return self.model_dump(include=set(_DESCRIPTION), mode="json")
+        """Return what figures, claims and reports say of the row, as plain data.
+
+        Besides columns of the table: `name` of the architecture without options, `group` of the
+        function without particulars, and whether it is `untrained`.
+        """
+        return {
+            **self.model_dump(include=set(_DESCRIPTION), mode="json"),
+            "name": self.name,
+            "group": parse_function(self.function),
+            "untrained": self.weights_kind == "seed",
+        }
 
 
 def timm_name(row: ModelRow) -> str:

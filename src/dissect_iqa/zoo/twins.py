@@ -25,11 +25,6 @@ class Twins:
     untrained: tuple[str, ...]
 
 
-def is_untrained(weights: pd.Series) -> pd.Series:
-    """Tell for each model whether its weights come from a random seed."""
-    return weights.astype(str).str.startswith("seed:")
-
-
 def find_twins(models: pd.DataFrame) -> list[Twins]:
     """Pair untrained networks with trained ones of the same architecture, else the same family.
 
@@ -39,12 +34,9 @@ def find_twins(models: pd.DataFrame) -> list[Twins]:
     Parameters
     ----------
     models : DataFrame
-        Indexed by id: `architecture`, `family`, `weights`.
+        Indexed by id: `name` (of the architecture, without options), `family`, `untrained`.
     """
-    table = models.assign(
-        untrained=is_untrained(models["weights"]),
-        name=models["architecture"].astype(str).str.split().str[0],
-    )
+    table = models
     found: dict[tuple[bool, str], list[str]] = {}
     for id, row in table[table["untrained"]].iterrows():
         exact = ((table["name"] == row["name"]) & ~table["untrained"]).any()

