@@ -1,7 +1,5 @@
 """What each fast way of extraction on a CPU gains: everything on, and each alone turned off.
 
-fused
-    Convolutions with the norms, sums and activations that follow them.
 in_numba
     Statistics in compiled loops instead of PyTorch's expressions.
 channels last
@@ -31,11 +29,10 @@ from extraction_setup import SPEC, machine, make_pictures, network, report
 
 from dissect_iqa.features import extract_features as stage
 from dissect_iqa.features.forward import runner
-from dissect_iqa.features.statistics import in_torch
+from dissect_iqa.features.statistics import chosen, in_torch
 
 WAYS: dict[str, tuple[Any, str, Any]] = {
-    "fused": (runner, "can_fuse", lambda _device: False),
-    "in_numba": (runner, "choose_backend", lambda _device: in_torch),
+    "in_numba": (chosen, "choose_backend", lambda _device: in_torch),
     "channels last": (runner, "memory_format", lambda *_: torch.contiguous_format),
     "small batches": (runner.Runner, "most", lambda *_: sys.maxsize),
     "kept memory": (stage, "kept_memory", contextlib.nullcontext),

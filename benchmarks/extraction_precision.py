@@ -1,8 +1,8 @@
 """How far reduced precision moves correlations: the rule is that no SRCC may move by over 0.001.
 
 Extracts a prepared data set with networks of the study at several precisions, and compares the
-SRCC of every layer and distance with that of float32; and float32 as extraction computes it,
-fused, with the plain network.
+SRCC of every layer and distance with that of float32; and float32 as extraction computes it with
+PyTorch's own statistics.
 
 Run after the demo: ``python benchmarks/extraction_precision.py [--precisions bfloat16]``.
 """
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def _extract(network, data, path: Path, precision: str, device: str) -> None:
-    """Extract; ``plain`` is float32 without fusing."""
+    """Extract; ``plain`` is float32 with PyTorch's statistics."""
     plain = precision == "plain"
     actual = "float32" if plain else precision
     extract_features(

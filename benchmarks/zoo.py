@@ -51,7 +51,6 @@ COLUMNS = (
     "architecture",
     "layers",
     "seconds",
-    "way",
     "statistics",
     "difference",
     "plain_float32",
@@ -135,7 +134,6 @@ def examine(row: ModelRow, dataset: Dataset, folder: Path) -> dict[str, Any]:
             names = cache.images["name"].tolist()
             pairs = cache.pairs
         line |= {"layers": len(found), "statistics": device["statistics"]}
-        line["way"] = "fused" if device["fused"] else "plain"
         paths = [dataset.path(name) for name in names]
         rounded = plain(network, paths, pairs, torch.float32)
         try:

@@ -84,3 +84,9 @@ def suggest(word: str, allowed: Sequence[str]) -> str:
         if close:
             return f" (did you mean {known[close[0]]!r}?)"
     return ""
+
+
+def in_short(error: BaseException) -> str:
+    """Return an error's type and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

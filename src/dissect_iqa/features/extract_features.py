@@ -48,7 +48,7 @@ from dissect_iqa.models.network import Network
 log = logging.getLogger(__name__)
 
 #: Part files of another number are not continued; raise it when a change moves any digit.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 _NAMED_AT_MOST = 20
 
@@ -99,8 +99,8 @@ def extract_features(
     progress : bool
         Show a bar if there is a terminal.
     plain : bool
-        Run the network as it is and compute statistics by PyTorch, without anything faster;
-        nothing is taken from `store`, whose files may have been made the fast way.
+        Compute statistics by PyTorch, without anything faster; nothing is taken from `store`,
+        whose files may have been made the fast way.
     threads : int, optional
         Of PyTorch's and ours; by default as many as PyTorch takes.
 
@@ -143,7 +143,9 @@ def extract_features(
                 if out_of_memory(error):
                     raise runner.no_memory("a few pictures") from error
                 raise
-            facts["device"] = canonical_json({**describe(place, precision), **runner.facts()})
+            facts["device"] = canonical_json(
+                {**describe(place, precision), **runner.statistics.facts()}
+            )
             _check_room(target, cache_bytes(channels, len(images), len(plan.reference)))
             identity = _identity(facts, network, channels, raw)
             with Journal(target.with_name(f"{target.name}.part"), identity) as journal:
@@ -153,11 +155,13 @@ def extract_features(
                         loop.run(progress)
                         break
                     except NotFinite:
-                        # The plain network may do better; what is finished stays.
-                        if not runner.go_plain("a feature is not finite"):
+                        # PyTorch's statistics may do better; what is finished stays.
+                        if not runner.statistics.fast:
                             raise
+                        runner.statistics.leave("a feature is not finite")
                 facts["batch_size"] = str(loop.batch_size)
-                facts["device"] = canonical_json({**describe(place, precision), **runner.account()})
+                how = {**describe(place, precision), **runner.statistics.account()}
+                facts["device"] = canonical_json(how)
                 pairs = pd.DataFrame({"reference": plan.reference, "distorted": plan.distorted})
                 write_cache(target, journal, network.layers, channels, images, pairs, facts)
                 journal.remove()

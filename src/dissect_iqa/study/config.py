@@ -35,8 +35,8 @@ class ExtractionSettings(Settings):
     )
     plain: bool = Field(
         False,
-        description="true runs every network as it is and lets PyTorch compute the statistics: "
-        "slower, the same numbers up to rounding; for when a number or a crash is to be explained.",
+        description="true lets PyTorch compute the statistics: slower, the same numbers up to "
+        "rounding; for when a number or a crash is to be explained.",
     )
     store: Path | None = Field(
         None,

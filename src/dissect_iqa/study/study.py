@@ -244,7 +244,7 @@ STAGES = {
         ),
     ),
     "extract_features": Stage(
-        2,
+        3,
         _extract_features,
         (
             "features/*.py",

@@ -1,14 +1,12 @@
 """Visit the outputs of a network's layers while a batch passes, and stop after the last one."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.features.fusion.fused import Fusing
 from dissect_iqa.models.network import Layer
 
 #: Height and width of a map; number and 1 for tokens.
@@ -58,7 +56,7 @@ class LayerReader:
                 raise UserError(f"{name}: the network has no layer {layer.name!r}") from error
             self._handles.append(part.register_forward_hook(self._hook(number, layer)))
 
-    def run(self, pictures: torch.Tensor, visit: Visitor, fusing: Fusing | None = None) -> None:
+    def run(self, pictures: torch.Tensor, visit: Visitor) -> None:
         """Pass a batch through the network up to the last layer.
 
         Parameters
@@ -68,27 +66,21 @@ class LayerReader:
         visit : callable
             Gets each layer's number and output. What it doesn't keep is freed at once. An
             output that it keeps may be overwritten by an in-place module later in the pass.
-        fusing : Fusing, optional
-            What makes the pass faster; without it the network runs as it is.
 
         Raises
         ------
         UserError
             If a layer didn't run, ran twice, or gave out something that has no channels.
-        FusingFault
-            If a fused pass can't vouch for what was visited.
         """
         self._visit, self._left = visit, set(range(len(self.layers)))
         try:
             # Not inference_mode: its tensors have no version, which tells if one was overwritten.
-            with torch.no_grad(), fusing or nullcontext():
+            with torch.no_grad():
                 self.module(pictures)
         except _Done:
             pass
         finally:
             self._visit = None
-        if fusing is not None:
-            fusing.check()
         if self._left:
             missed = self.layers[min(self._left)].name
             raise UserError(f"{self.name}: layer {missed!r} never ran when a picture passed")

@@ -12,7 +12,8 @@ from dissect_iqa.features.file.journal import Journal
 from dissect_iqa.features.forward.device import out_of_memory
 from dissect_iqa.features.forward.order import Plan, Unit
 from dissect_iqa.features.forward.pictures import Loader
-from dissect_iqa.features.forward.runner import HostRows, References, Runner
+from dissect_iqa.features.forward.results import HostRows, References
+from dissect_iqa.features.forward.runner import Runner
 from dissect_iqa.features.statistics.names import IMAGE_STATISTICS, STATISTICS
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class Engine:
             # A size that worked before is not tried anew; a smaller one asked for now is kept.
             self.batch_size = min(self.batch_size, record.facts.get("batch_size", batch_size))
 
-        runner.left += [cause for cause in self._noted if cause not in runner.left]
+        left = runner.statistics.left
+        left += [cause for cause in self._noted if cause not in left]
 
     def run(self, progress: bool = True) -> None:
         """Do everything that is left.
@@ -196,7 +198,7 @@ class Engine:
         for name, array in rows.items():
             self._check_finite(name, array, images)
         arrays = {"images": images.astype(np.int64), "grids": np.array(grids, np.int64), **rows}
-        left = [cause for cause in self._runner.left if cause not in self._noted]
+        left = [cause for cause in self._runner.statistics.left if cause not in self._noted]
         if left:  # a run that goes on after this one is to tell it, too
             self._journal.append("left", {}, left=left)
             self._noted += left

@@ -1,1 +1,0 @@
-"""Several steps of a network done as one, where nobody looks in between."""
