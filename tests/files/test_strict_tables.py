@@ -352,12 +352,13 @@ def test_numbers_of_the_configuration_are_numbers(statistics: dict, words: str) 
 
 
 def test_a_distance_for_the_figures_is_one_that_is_measured() -> None:
-    values = {"models": ["a"], "datasets": ["b"], "distances": ["rmse"]}
-    values["readouts"] = {"names": ["nnls_mse"]}
+    values = {"models": ["a"], "datasets": ["b", "twin"], "distances": ["rmse"]}
+    values["readouts"] = {"names": ["nnls_mse"], "concatenations": {"ends": ["a", "b"]}}
     for name in ("auto", "rmse", "nnls_mse", "nnls_mse@twin", "nnls_mse@twin on ends"):
         parse_config({**values, "figures": {"distance": name}})
-    with pytest.raises(UserError, match=r"'rmsee' is none .*\(did you mean 'rmse'\?\)"):
-        parse_config({**values, "figures": {"distance": "rmsee"}})
+    for name, meant in (("rmsee", "rmse"), ("nnls_mse@twins on ends", "nnls_mse@twin on ends")):
+        with pytest.raises(UserError, match=rf"'{name}' is none .*\(did you mean '{meant}'\?\)"):
+            parse_config({**values, "figures": {"distance": name}})
 
 
 def test_damaged_spreadsheets_and_matlab_files_are_one_sentence(tmp_path: Path) -> None:
