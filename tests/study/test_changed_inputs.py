@@ -21,7 +21,7 @@ from dissect_iqa.study.config_files import config_values
 from dissect_iqa.study.own_files import OwnFiles
 from dissect_iqa.study.study import Study
 from dissect_iqa.zoo.builder_source import builder_source
-from dissect_iqa.zoo.on_disk import weights_on_disk
+from dissect_iqa.zoo.on_disk import place_of_weights
 
 OWN = Path("resources/datasets/own")
 
@@ -238,7 +238,7 @@ def test_changed_weights_and_code_make_the_model_stale_and_are_named(here):
         table.write(ROW.format(weights="file:net.pth"))
     study = look()
     row = study.row("own_net")
-    assert weights_on_disk(row) == Path("net.pth")
+    assert place_of_weights(row) == Path("net.pth")
     assert set(study.own.models) == {"own_net"}
     spec = study.spec("fetch_weights", name="own_net")
     target = Path("resources/weights/own_net.safetensors")

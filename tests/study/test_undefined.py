@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from correlation_data import distances, metric, pairs
+from model_rows import described
 
 from dissect_iqa.claims.test_claims import test_claims as claims
 from dissect_iqa.correlation.ceiling import noise_ceiling
@@ -19,22 +20,24 @@ from dissect_iqa.figures.plot import FIGURES, plot, plot_contests
 from dissect_iqa.figures.settings import FigureSettings
 
 SETTINGS = StatisticsSettings(draws=20, repeats=2)
-MODELS = pd.DataFrame(
-    {
-        "id": ["a", "b"],
-        "set": "demo",
-        "builder": "timm",
-        "architecture": ["resnet18", "vgg11"],
-        "weights": ["seed:0", "tag:a"],
-        "function": ["none", "classification"],
-        "family": ["ResNet", "VGG"],
-        "environment": ["none", "ImageNet-1k"],
-        "supervision": ["untrained", "class labels"],
-        "scale": ["", "large and natural"],
-        "licence": "MIT",
-        "top1": [None, 70.0],
-        "citation": "",
-    }
+MODELS = described(
+    pd.DataFrame(
+        {
+            "id": ["a", "b"],
+            "set": "demo",
+            "builder": "timm",
+            "architecture": ["resnet18", "vgg11"],
+            "weights": ["seed:0", "tag:a"],
+            "function": ["none", "classification"],
+            "family": ["ResNet", "VGG"],
+            "environment": ["none", "ImageNet-1k"],
+            "supervision": ["untrained", "class labels"],
+            "scale": ["", "large and natural"],
+            "licence": "MIT",
+            "top1": [None, 70.0],
+            "citation": "",
+        }
+    )
 )
 
 

@@ -13,7 +13,7 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import canonical_json, table_provenance
 from dissect_iqa.files.sums import names_of, sums
 from dissect_iqa.zoo.builder_source import builder_source
-from dissect_iqa.zoo.on_disk import weights_on_disk
+from dissect_iqa.zoo.on_disk import place_of_weights
 from dissect_iqa.zoo.row import ModelRow
 
 _WEIGHTS, _CODE, _PACKAGE = "weights_file_sha256", "builder_sha256", "builder_package"
@@ -158,7 +158,7 @@ class OwnFiles:
 
 def _file_of(row: ModelRow) -> Path | None:
     try:
-        return weights_on_disk(row)
+        return place_of_weights(row)
     except UserError:  # told by `check_upfront`
         return None
 
