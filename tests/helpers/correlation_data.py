@@ -44,7 +44,9 @@ def distances(table, layers=3, noise=(1.0,), seed=1):
 
 def metric(table, values, sign=1, name="psnr"):
     """Return the distances table of a metric."""
-    return distance_table(table, [Measured("", np.nan, name, np.asarray(values, float))], sign)
+    return distance_table(
+        table, [Measured("", np.nan, name, np.asarray(values, float), "metric")], sign
+    )
 
 
 def clustered(rng, references, each, columns, offset=0.0, gain=0.0, noise=1.0):
