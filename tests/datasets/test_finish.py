@@ -88,7 +88,8 @@ def bad_pictures(folder: Path) -> None:
     transparent = noise(2, channels=4)
     transparent[..., 3] = 128
     save(folder / "B_0.png", transparent)
-    save(folder / "B_1.png", noise(3, channels=1).astype(np.uint16) * 200)
+    grey = Image.fromarray(noise(3, channels=1).astype(np.uint16) * 200)
+    grey.save(folder / "B_1.png", "JPEG2000")
     frames = [Image.fromarray(noise(seed)) for seed in (4, 5)]
     frames[0].save(folder / "B_2.png", save_all=True, append_images=frames[1:])
 
@@ -101,7 +102,7 @@ def test_all_bad_pictures_are_named_at_once(tmp_path, frame, monkeypatch, serial
         finish(tmp_path, frame, FACTS, SPEC, workers=2)
     text = str(caught.value)
     for expected in (
-        "p/a_0.png: is damaged or no picture that is read here; save it as an 8-bit PNG",
+        "p/a_0.png: is damaged or no picture that is read here; save it as a PNG",
         "p/a_1.png: ",
         "p/a_2.png: 4x6 pixels, but its reference p/a.png has 6x4",
         "p/B_0.png: is partly transparent",

@@ -80,7 +80,7 @@ def published_tid2013() -> tuple[list[str], list[str]]:
     path = SHARED / "tid2013_mos.csv"
     if not path.is_file():
         pytest.skip("the published scores aren't here")
-    table = list(csv.DictReader(path.open()))
+    table = list(csv.DictReader(path.read_text().splitlines()))
     return [line["mos"] for line in table], [line["mos_std"] for line in table]
 
 

@@ -1,7 +1,7 @@
-"""Hand-crafted metrics of two 8-bit RGB pictures, with the published values.
+"""Hand-crafted metrics of two RGB pictures in 0..255, with the published values.
 
 The kept libraries do the work wherever they give the official value. What is written out here is
-what none of them gives: 8-bit luma as MATLAB makes it, and the way that Wang's code shrinks a
+what none of them gives: luma as MATLAB makes it, and the way that Wang's code shrinks a
 picture (average-pooling instead moves MS-SSIM by up to 0.004 on TID2013).
 """
 
@@ -23,18 +23,20 @@ _NO_LUMINANCE = 1e6
 
 
 def luma(picture: Picture) -> np.ndarray:
-    """Return the grey values of an RGB picture, rounded to 8 bits, as MATLAB's rgb2gray does.
+    """Return the grey values of an RGB picture, as MATLAB's rgb2gray does.
 
     Parameters
     ----------
-    picture : ndarray of uint8, shape (height, width, 3)
+    picture : ndarray of uint8 or float64, shape (height, width, 3)
+        0..255; float64 for a picture with more than 8 bits per channel.
 
     Returns
     -------
     ndarray of float64, shape (height, width)
-        Whole numbers, 0..255.
+        0..255; of an 8-bit picture rounded to whole numbers.
     """
-    return np.floor(picture.astype(np.float64) @ _LUMA + 0.5)
+    grey = picture.astype(np.float64) @ _LUMA
+    return np.floor(grey + 0.5) if picture.dtype == np.uint8 else grey
 
 
 def psnr(reference: Picture, distorted: Picture) -> float:
@@ -43,7 +45,7 @@ def psnr(reference: Picture, distorted: Picture) -> float:
 
 
 def psnr_y(reference: Picture, distorted: Picture) -> float:
-    """Peak signal-to-noise ratio in dB of 8-bit luma; infinite if that is identical."""
+    """Peak signal-to-noise ratio in dB of luma; infinite if that is identical."""
     return _decibels(luma(reference), luma(distorted))
 
 
@@ -53,7 +55,7 @@ def _decibels(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def ssim(reference: Picture, distorted: Picture) -> float:
-    """SSIM of 8-bit luma at full size, range -1 to 1 (Wang et al. 2004; ssim_index.m).
+    """SSIM of luma at full size, range -1 to 1 (Wang et al. 2004; ssim_index.m).
 
     11x11 Gaussian window with SD 1.5, K1 = 0.01, K2 = 0.03, population covariance, mean over
     the positions where the whole window is inside.
@@ -71,7 +73,7 @@ def ssim_downsampled(reference: Picture, distorted: Picture) -> float:
 
 
 def ms_ssim(reference: Picture, distorted: Picture) -> float:
-    """Multi-scale SSIM of 8-bit luma, range 0 to 1 (Wang et al. 2003).
+    """Multi-scale SSIM of luma, range 0 to 1 (Wang et al. 2003).
 
     Contrast times structure at five scales and luminance at the coarsest. A negative term has no
     real power; it counts as 0. The short side must have 176 pixels, as in the authors' code.
@@ -114,7 +116,7 @@ def fsimc(reference: Picture, distorted: Picture) -> float:
 
 
 def gmsd(reference: Picture, distorted: Picture) -> float:
-    """Gradient magnitude similarity deviation of 8-bit luma; 0 for identical pictures."""
+    """Gradient magnitude similarity deviation of luma; 0 for identical pictures."""
     return _piq("gmsd", luma(reference), luma(distorted))
 
 
@@ -136,7 +138,7 @@ def mdsi(reference: Picture, distorted: Picture) -> float:
 
 
 def vifp(reference: Picture, distorted: Picture) -> float:
-    """Visual information fidelity in the pixel domain, of 8-bit luma; above 1 means more contrast.
+    """Visual information fidelity in the pixel domain, of luma; above 1 means more contrast.
 
     1 for identical pictures; NaN, as in the authors' code, for any other against a reference of
     one grey value, which holds no information that could be kept.

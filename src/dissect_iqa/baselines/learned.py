@@ -112,7 +112,7 @@ def dists_network(trunk: nn.Sequential) -> nn.Module:
 def learned_metric(
     name: str, trunk_path: Path | str, device: str = "cpu", expect: str | None = None
 ) -> Callable[[np.ndarray, np.ndarray], float]:
-    """Return LPIPS or DISTS as a function of two uint8 RGB pictures.
+    """Return LPIPS or DISTS as a function of two RGB pictures, 0..255.
 
     Parameters
     ----------
@@ -155,4 +155,7 @@ def _short_side(picture: np.ndarray, side: int) -> np.ndarray:
     """Shrink a picture to that short side, bilinear with antialias, as the authors of DISTS do."""
     if min(picture.shape[:2]) <= side:
         return picture
+    if picture.dtype != np.uint8:  # what Pillow would round
+        planes = torch.from_numpy(picture.transpose(2, 0, 1).copy())
+        return resize(planes, [side], antialias=True).numpy().transpose(1, 2, 0)
     return np.asarray(resize(Image.fromarray(picture), [side]))

@@ -171,8 +171,10 @@ def _metric(
 
 
 def _decode(path: Path) -> np.ndarray:
+    """Return a picture, 0..255: uint8, or float64 where it has more than 8 bits per channel."""
     try:
-        return decode_picture(read_bytes(path, MOST_BYTES))
+        picture = decode_picture(read_bytes(path, MOST_BYTES))
+        return picture if picture.dtype == np.uint8 else picture / 257
     except FileNotFoundError as error:
         raise UserError(f"{path}: picture is missing; fetch the data set again") from error
     except (MemoryError, KeyboardInterrupt):

@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from dissect_iqa.datasets.decoding.decode import MOST_BYTES, check_whole, decode_picture
+from dissect_iqa.datasets.decoding.deep import alike
 from dissect_iqa.files.regular_files import open_regular, read_bytes
 
 #: Pictures a task handles; bounds what waits in queues.
@@ -118,13 +119,13 @@ def _inspect(root: Path, reference: str, rows: Iterable[tuple[int, str]]) -> Ins
                 f"{file}: {pixels.shape[1]}x{pixels.shape[0]} pixels, but its reference "
                 f"{reference} has {expected.shape[1]}x{expected.shape[0]}"
             )
-        elif np.array_equal(pixels, expected):
+        elif alike(pixels, expected):
             found.identical.append(row)
     return found
 
 
 def _decode(root: Path, file: str, found: Inspection) -> np.ndarray | None:
-    """Return a picture as (height, width, 3) uint8, noting its facts or its fault in `found`."""
+    """Return a picture as (height, width, 3), noting its facts or its fault in `found`."""
     try:
         data = read_bytes(root / file, MOST_BYTES)
         # the depth and kind first: what can't be read anyhow needn't be whole

@@ -2,11 +2,12 @@
 
 Pillow cuts 16 bits per channel to 8, overlooks what carries transparency or a colour space
 without a channel of its own, and turns a picture the way up that its Exif data say in TIFF files
-only; so the files' own headers are read here.
+only; so the files' own headers are read here, and the pixels of deep pictures by other libraries.
 """
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -14,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from dissect_iqa.datasets.decoding import png
 from dissect_iqa.datasets.decoding.boxes import avif_facts, jpeg2000_facts
 from dissect_iqa.datasets.decoding.colours import profile_problem
+from dissect_iqa.datasets.decoding.deep import MOST, deep_pixels
 
 #: The formats whose depth, transparency and colours are looked at below, as Pillow calls them.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF", "WEBP", "JPEG2000", "AVIF", "TGA", "PCX")
@@ -22,14 +24,14 @@ MOST_PIXELS = 178_956_970
 #: Bytes of the largest file that is read as a picture: that many pixels as they are, and some.
 MOST_BYTES = 4 * MOST_PIXELS
 #: How to turn pictures stored with each of Exif's orientations; 1 is upright.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
 }
 _ORIENTATION, _BITS, _SAMPLE_FORMAT = 274, 258, 339
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)\s*([0-9])')
@@ -37,7 +39,7 @@ _PPM_HEADER = re.compile(rb"P[2356](?:(?:\s|#[^\r\n]*[\r\n])+(\d+)){3}")
 
 
 def decode_picture(data: bytes) -> np.ndarray:
-    """Decode an 8-bit, opaque grey or colour picture in sRGB.
+    """Decode an opaque grey or colour picture in sRGB.
 
     Parameters
     ----------
@@ -46,62 +48,76 @@ def decode_picture(data: bytes) -> np.ndarray:
 
     Returns
     -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB, 0..255, the way up that viewers show it.
+    ndarray of uint8 or uint16, shape (height, width, 3)
+        RGB, the way up that viewers show it; 0..255, or 0..65535 of a PNG, TIFF or PPM file with
+        more than 8 bits per channel.
 
     Raises
     ------
     ValueError
-        If the picture has several frames, more than 8 bits per channel, transparency or colours
-        other than sRGB, is too large, or is in a format that isn't read.
+        If the picture has several frames, more bits per channel than are read of its format,
+        transparency or colours other than sRGB, is too large, or is in a format that isn't read.
     Exception
         Whatever Pillow raises for a damaged file.
     """
-    _refuse_deep(data)
+    bits = _bits(data)
     with _open(data) as picture:
-        return _decode(picture, data)
+        return _decode(picture, data, bits)
 
 
 def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise ValueError(
-            "is damaged or no picture that is read here; save it as an 8-bit PNG"
-        ) from None
+        raise ValueError("is damaged or no picture that is read here; save it as a PNG") from None
     except Image.DecompressionBombError:
         raise ValueError(f"has more than the {MOST_PIXELS:,} pixels that are read") from None
 
 
-def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
+def _decode(picture: Image.Image, data: bytes, bits: int) -> np.ndarray:
     if picture.width * picture.height > MOST_PIXELS:
         raise ValueError(f"has more than the {MOST_PIXELS:,} pixels that are read")
     if getattr(picture, "n_frames", 1) > 1:
         raise ValueError("has several frames or pages; save the one that people saw as a picture")
-    _refuse_deep_channels(picture, data)
+    if picture.format == "TIFF":
+        bits = _tiff_bits(picture)
     if picture.format == "GIF" and picture.tile[0][1] != (0, 0, *picture.size):  # type: ignore[attr-defined]
         raise ValueError(_TRANSPARENT)
-    turn = None
+    deep, turned = bits > 8, False
     if picture.format == "TIFF":
-        _orientation(picture)  # for its refusals: loading turns these, and forgets the tag
-        picture.load()
+        turn = _TURNS.get(_orientation(picture))
+        picture.load()  # which turns it, and forgets the tag
+        turned = not deep
     else:
         picture.load()
         turn = _TURNS.get(_orientation(picture))
-    if picture.mode not in ("1", "L", "P", "RGB", "LA", "PA", "RGBA"):
+    if picture.mode not in (*_MODES, *(_DEEP_MODES if deep else ())):
         raise ValueError(
-            f"is of mode {picture.mode}; only 8-bit grey and RGB are supported: save it as such"
+            f"is of mode {picture.mode}; only grey and RGB are supported: save it as such"
         )
-    _refuse_transparent(picture, data)
+    if not deep:
+        _refuse_transparent(picture, data)
     problem = _colour_problem(picture, data)
     if problem:
         raise ValueError(
             f"{problem}, so its colours depend on the viewer; convert it to sRGB, or take that "
             "out if people saw it without"
         )
-    if picture.mode != "RGB":  # Pillow would copy it
-        picture = picture.convert("RGB")
-    return np.asarray(picture.transpose(turn) if turn is not None else picture)
+    if deep:
+        pixels = _opaque(deep_pixels(data, bits))
+    else:
+        # Pillow would copy what is RGB
+        pixels = np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    return pixels if turn is None or turned else np.ascontiguousarray(turn(pixels))
+
+
+def _opaque(pixels: np.ndarray) -> np.ndarray:
+    """Return deep pixels as RGB; refuse what shines through."""
+    channels = pixels.shape[2]
+    if channels in (2, 4) and pixels[:, :, -1].min() < MOST:
+        raise ValueError(_TRANSPARENT)
+    colours = pixels[:, :, :1] if channels < 3 else pixels[:, :, :3]
+    return np.ascontiguousarray(np.broadcast_to(colours, (*pixels.shape[:2], 3)))
 
 
 def check_whole(data: bytes) -> None:
@@ -125,17 +141,27 @@ def check_whole(data: bytes) -> None:
 
 
 _TRANSPARENT = "is partly transparent; blend it with a background first"
-_DEEP = "has {} bits per channel, which would be cut to 8; save it with 8 as people saw it"
+_DEEP = "has {} bits per channel, which would be cut to 8; save it as a 16-bit PNG"
+_MODES = ("1", "L", "P", "RGB", "LA", "PA", "RGBA")
+#: What Pillow calls grey pictures of more than 8 bits.
+_DEEP_MODES = ("I", "I;16", "I;16B", "I;16L")
+_GREY_MODES = ("1", "L", "LA", *_DEEP_MODES)
 
 
-def _refuse_deep(data: bytes) -> None:
-    """Refuse what Pillow opens as if it had 8 bits, or doesn't open without saying why."""
+def _bits(data: bytes) -> int:
+    """Return the bits per channel that a file states where Pillow doesn't tell.
+
+    Raises
+    ------
+    ValueError
+        If these are more than are read of this format.
+    """
     bits = 8
     if png.is_png(data):
-        bits = png.depth(data)
-    elif header := _PPM_HEADER.match(data):
-        bits = int(header[1]).bit_length()
-    elif data[4:8] == b"jP  " or data.startswith(b"\xff\x4f\xff\x51"):
+        return png.depth(data)
+    if header := _PPM_HEADER.match(data):
+        return int(header[1]).bit_length()
+    if data[4:8] == b"jP  " or data.startswith(b"\xff\x4f\xff\x51"):
         bits = jpeg2000_facts(data)[0]
     elif data[4:8] == b"ftyp":
         bits = avif_facts(data)[0]
@@ -143,6 +169,7 @@ def _refuse_deep(data: bytes) -> None:
         bits = _jpeg_bits(data)
     if bits > 8:
         raise ValueError(_DEEP.format(bits))
+    return bits
 
 
 def _jpeg_bits(data: bytes) -> int:
@@ -157,15 +184,12 @@ def _jpeg_bits(data: bytes) -> int:
     return 8
 
 
-def _refuse_deep_channels(picture: Image.Image, data: bytes) -> None:
-    if picture.format != "TIFF":
-        return
+def _tiff_bits(picture: Image.Image) -> int:
     tags = picture.tag_v2  # type: ignore[attr-defined]
     bits = max(_whole_numbers(tags.get(_BITS, 1)), default=1)
-    if bits > 8:
-        raise ValueError(_DEEP.format(bits))
-    if set(_whole_numbers(tags.get(_SAMPLE_FORMAT, 1))) - {1}:
-        raise ValueError("holds numbers other than 0..255; save it as an 8-bit picture")
+    if set(_whole_numbers(tags.get(_SAMPLE_FORMAT, 1))) - {1} or bits > 16:
+        raise ValueError("holds numbers other than 0..255 or 0..65535; save it as a PNG")
+    return bits
 
 
 def _whole_numbers(value: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -199,7 +223,7 @@ def _colour_problem(picture: Image.Image, data: bytes) -> str | None:
         stated = "a linked colour profile" if linked else None
     if stated:
         return f"has {stated}"
-    return profile_problem(profile, picture.mode in ("1", "L", "LA")) if profile else None
+    return profile_problem(profile, picture.mode in _GREY_MODES) if profile else None
 
 
 def _bmp_profile(data: bytes) -> tuple[bytes | None, bool]:

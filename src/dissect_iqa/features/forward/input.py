@@ -1,4 +1,4 @@
-"""From 8-bit pictures to a network's input, on the device the network is on."""
+"""From pictures to a network's input, on the device the network is on."""
 
 import torch
 import torch.nn.functional as F
@@ -11,12 +11,12 @@ _LUMINANCE = (0.2126729, 0.7151522, 0.0721750)
 
 
 def picture_input(pictures: torch.Tensor, policy: InputPolicy) -> torch.Tensor:
-    """Turn 8-bit RGB pictures into a network's input.
+    """Turn RGB pictures into a network's input.
 
     Parameters
     ----------
-    pictures : Tensor of uint8, shape (N, H, W, 3)
-        RGB, 0..255, on any device.
+    pictures : Tensor of uint8 or uint16, shape (N, H, W, 3)
+        RGB, 0..255 or 0..65535, on any device.
     policy : InputPolicy
         What the network expects.
 
@@ -32,12 +32,15 @@ def picture_input(pictures: torch.Tensor, policy: InputPolicy) -> torch.Tensor:
         If the pictures are too small for the network.
     """
     x = pictures.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    white = float(torch.iinfo(pictures.dtype).max)
     if policy.size is None:
         x = _crop(x, policy.seen(*x.shape[2:]))
     elif tuple(x.shape[2:]) != tuple(policy.size):
         # Bicubic overshoots; a picture resized and stored again would be clipped, too.
-        x = F.interpolate(x, policy.size, mode=policy.interpolation, antialias=True).clamp_(0, 255)
-    x = _channels(x.div_(255.0), policy.channels)
+        x = F.interpolate(x, policy.size, mode=policy.interpolation, antialias=True).clamp_(
+            0, white
+        )
+    x = _channels(x.div_(white), policy.channels)
     mean, std = (
         on_device(values, x.device).view(1, -1, 1, 1) for values in (policy.mean, policy.std)
     )

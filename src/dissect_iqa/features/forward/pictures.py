@@ -13,6 +13,7 @@ import pandas as pd
 
 from dissect_iqa.datasets import intact
 from dissect_iqa.datasets.decoding.decode import MOST_BYTES, decode_picture
+from dissect_iqa.datasets.decoding.deep import widened
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.regular_files import read_bytes
 
@@ -39,7 +40,7 @@ def load(path: Path, size: tuple[int, int], sha256: str) -> np.ndarray:
 
     Returns
     -------
-    ndarray of uint8, shape (height, width, 3)
+    ndarray of uint8 or uint16, shape (height, width, 3)
         RGB.
 
     Raises
@@ -96,8 +97,11 @@ class Loader:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def stream(self, lists: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield (N, H, W, 3) uint8 for each list of rows of the table of pictures."""
-        waiting: deque[tuple[np.ndarray, list[Future[None]]]] = deque()
+        """Yield (N, H, W, 3) for each list of rows of the table of pictures.
+
+        uint8; uint16 where any of the pictures has more than 8 bits per channel.
+        """
+        waiting: deque[tuple[np.ndarray, list[Future[np.ndarray | None]]]] = deque()
         rest = iter(lists)
         while True:
             while len(waiting) <= self._ahead:
@@ -110,9 +114,17 @@ class Loader:
             if not waiting:
                 return
             pixels, jobs = waiting.popleft()
-            for job in jobs:
-                job.result()
+            deep = {i: found for i, job in enumerate(jobs) if (found := job.result()) is not None}
+            if deep:
+                pixels = widened(pixels)
+                for place, found in deep.items():
+                    pixels[place] = found
             yield pixels
 
-    def _fill(self, pixels: np.ndarray, place: int, row: int) -> None:
-        pixels[place] = load(self._paths[row], self._sizes[row], self._sums[row])
+    def _fill(self, pixels: np.ndarray, place: int, row: int) -> np.ndarray | None:
+        """Put a picture into its place; return one that is too deep for it."""
+        found = load(self._paths[row], self._sizes[row], self._sums[row])
+        if found.dtype != pixels.dtype:
+            return found
+        pixels[place] = found
+        return None

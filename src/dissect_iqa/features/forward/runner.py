@@ -87,7 +87,7 @@ class Runner:
 
         Parameters
         ----------
-        *pictures : ndarray of uint8, shape (1, H, W, 3)
+        *pictures : ndarray of uint8 or uint16, shape (1, H, W, 3)
             RGB; the first, and one of another size if there is any.
 
         Returns
@@ -111,7 +111,7 @@ class Runner:
 
         Parameters
         ----------
-        picture : ndarray of uint8, shape (1, H, W, 3)
+        picture : ndarray of uint8 or uint16, shape (1, H, W, 3)
             RGB; of one that isn't resized, a part is looked at.
 
         Raises
@@ -123,7 +123,8 @@ class Runner:
         part = self._crop(picture, _PARTS[0])
         for pixels in (part, picture):
             # The same picture turned round, light for dark: its statistics are others.
-            other = np.ascontiguousarray(255 - pixels[:, ::-1, ::-1])
+            white = np.iinfo(pixels.dtype).max
+            other = np.ascontiguousarray(white - pixels[:, ::-1, ::-1])
             try:
                 why = why_not_a_function(self._reader, self._input(pixels), self._input(other))
             except Exception as error:
@@ -205,7 +206,7 @@ class Runner:
 
         Parameters
         ----------
-        pictures : ndarray of uint8, shape (R, H, W, 3)
+        pictures : ndarray of uint8 or uint16, shape (R, H, W, 3)
             RGB, all of one size.
 
         Raises
@@ -249,7 +250,7 @@ class Runner:
 
         Parameters
         ----------
-        pictures : ndarray of uint8, shape (N, H, W, 3)
+        pictures : ndarray of uint8 or uint16, shape (N, H, W, 3)
             RGB, of the references' size.
         references : References
             What `references` returned.
