@@ -19,6 +19,7 @@ ROOMS = (
     "readouts",
     "baselines",
     "correlation",
+    "thresholds",
     "claims",
     "figures",
     "study",

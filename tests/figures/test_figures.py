@@ -24,7 +24,7 @@ from dissect_iqa.figures.comparisons import draw_comparisons, flow, read_groups
 from dissect_iqa.figures.depth import MOST_IN_A_FACET, draw_depth, facets
 from dissect_iqa.figures.distortions import cell_text, draw_types, table_by_type
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
-from dissect_iqa.figures.plot import FIGURES, plot
+from dissect_iqa.figures.plot import FIGURES, THRESHOLD_FIGURES, plot
 from dissect_iqa.figures.ranking import draw_ranking, minus, shorten
 from dissect_iqa.figures.select import ranked, twins, views
 from dissect_iqa.figures.settings import FigureSettings
@@ -551,7 +551,8 @@ def test_captions_render_and_tell_of_transferred_scores_only_where_they_are(capt
     strict = {"halt_level": 2, "report_level": 2}
     text = template.render(snakemake=SimpleNamespace(config=config))
     html = publish_parts(text, writer="html", settings_overrides=strict)["whole"]
-    assert ("transferred scores" in html) == (datasets == ["demo"])
+    of_opinions = caption.stem not in ("sensitivity", "thresholds")
+    assert ("transferred scores" in html) == (datasets == ["demo"] and of_opinions)
     if "% intervals" in html:
         defaults = StatisticsSettings()
         assert f"{100 * defaults.level:g} % intervals over references" in " ".join(html.split())
@@ -559,4 +560,6 @@ def test_captions_render_and_tell_of_transferred_scores_only_where_they_are(capt
 
 
 def test_every_figure_has_its_caption():
-    assert {path.stem for path in REPORTS.glob("*.rst")} >= {*FIGURES, "workflow", "summary"}
+    assert {path.stem for path in REPORTS.glob("*.rst")} >= {
+        *(*FIGURES, *THRESHOLD_FIGURES, "workflow", "summary", "thresholds"),
+    }

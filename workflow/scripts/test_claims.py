@@ -15,11 +15,8 @@ with job(snakemake.log[0]):
         read_table(path, study.spec("hold_contests", dataset))
         for dataset, path in zip(study.rated(), snakemake.input.contests, strict=True)
     )
-    table, text = test_claims(
-        summarise(read_table(snakemake.input.correlations, study.spec("collect"))),
-        study.models_frame(),
-        only(held, study.planned_contests(), level),
-        labels=study.labels(),
-        level=level,
-    )
+    best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
+    best, models = best[best["dataset"].isin(study.rated())], study.models_frame()
+    contests = only(held, study.planned_contests(), level)
+    table, text = test_claims(best, models, contests, labels=study.labels(), level=level)
     write_claims(table, text, snakemake.output.table, snakemake.output.text)

@@ -46,6 +46,11 @@ class Baseline:
     family: str = ""
     cap: float = math.inf
 
+    @property
+    def identical(self) -> float:
+        """Its value for identical pictures: of distances 0, of similarities 1, of PSNR infinite."""
+        return math.inf if self.cap < math.inf else float(self.sign > 0)
+
 
 _SSIM = "Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004"
 _FSIM = "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011"
@@ -82,7 +87,7 @@ def _dists(title: str, size: str) -> Baseline:
 #: All baseline metrics by name, in the order of the manual.
 BASELINES: dict[str, Baseline] = {
     "psnr": Baseline("PSNR", 1, "peak signal-to-noise ratio over all RGB values", cap=100),
-    "psnr_y": Baseline("PSNR (luma)", 1, "peak signal-to-noise ratio of 8-bit luma", cap=100),
+    "psnr_y": Baseline("PSNR (luma)", 1, "peak signal-to-noise ratio of luma", cap=100),
     "ssim": Baseline(
         "SSIM", 1, f"{_SSIM}; ssim_index.m", "wang2004ssim", 11, rival=True, family="SSIM"
     ),

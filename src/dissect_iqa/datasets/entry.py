@@ -1,7 +1,7 @@
 """One entry of the data set table: what a user may write, and what of it can change a number."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -13,8 +13,15 @@ DEMO_VERSION = 2
 #: The same for reading a user's own folder; 2: references of one stem are told apart, and pictures
 #: that were shown otherwise than they were stored are turned or refused.
 FOLDER_VERSION = 2
+#: The same for `thresholds/`.
+THRESHOLDS_VERSION = 1
 #: Options that mean something for some kinds only.
 KIND_OPTIONS = ("drop_reference_25", "scores", "viewing_distance", "split", "min_votes")
+#: Options of stimuli that are made.
+THRESHOLD_OPTIONS = (
+    *("peak", "black", "primaries", "pixels_per_degree", "pixels", "multiples", "phases"),
+    *("studies", "most"),
+)
 #: Options of a user's own folder.
 FOLDER_OPTIONS = (
     "csv",
@@ -95,6 +102,38 @@ class DatasetEntry(Settings):
     citation: str | None = Field(None, description="folder: what to cite.")
     licence: str | None = Field(None, description="folder: the terms of use.")
 
+    peak: float = Field(
+        200.0, gt=0, description="thresholds: luminance of the display's white, cd/m²."
+    )
+    black: float = Field(0.1, ge=0, description="thresholds: luminance of its black, cd/m².")
+    primaries: Literal["sRGB", "Display P3", "ITU-R BT.2020"] = Field(
+        "sRGB", description="thresholds: its primaries and white; networks take them for sRGB's."
+    )
+    pixels_per_degree: float = Field(
+        32.0, gt=0, description="thresholds: pixels per degree of visual angle."
+    )
+    pixels: int = Field(
+        288, ge=64, le=4096, description="thresholds: height and width of the pictures."
+    )
+    multiples: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1, 2, 4, 8),
+        min_length=2,
+        description="thresholds: contrasts that are shown, in units of people's threshold.",
+    )
+    phases: tuple[Annotated[float, Field(ge=0, lt=360)], ...] = Field(
+        (0, 90),
+        min_length=1,
+        description="thresholds: of gratings, degrees; stimuli with less than a cycle or so are "
+        "shown in the first only.",
+    )
+    studies: tuple[str, ...] = Field((), description="thresholds: only these; empty: all.")
+    most: int | None = Field(
+        None,
+        ge=1,
+        description="thresholds: take so many stimuli, spread over colour directions, studies and "
+        "frequencies.",
+    )
+
     @field_validator("archive", mode="before")
     @classmethod
     def _one_archive(cls, value: Any) -> Any:
@@ -112,6 +151,8 @@ class DatasetEntry(Settings):
         )
         if self.kind == "demo":
             content["version"] = DEMO_VERSION
+        if self.kind == "thresholds":
+            content["version"] = THRESHOLDS_VERSION
         if self.kind == "folder":
             content["version"] = FOLDER_VERSION
         if self.csv is not None:

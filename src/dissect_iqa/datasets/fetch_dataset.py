@@ -74,6 +74,8 @@ def fetch_dataset(
             _prepare_rehearsal(entry, folder, spec, rehearse, workers)
         elif entry.kind == "demo":
             _prepare_demo(folder, spec, workers)
+        elif entry.kind == "thresholds":
+            _prepare_thresholds(entry, folder, spec, workers)
         elif entry.kind == "folder":
             _prepare_own(entry, folder, spec, few, workers)
         else:
@@ -95,6 +97,13 @@ def _prepare_demo(folder: Path, spec: str, workers: int | None) -> None:
     # What an interrupted run or another version made would be pictures without a row.
     shutil.rmtree(folder / PICTURES, ignore_errors=True)
     frame, facts = make_demo(folder, partial(tqdm, disable=None))
+    finish(folder, frame, facts, spec, workers=workers)
+
+
+def _prepare_thresholds(entry: DatasetEntry, folder: Path, spec: str, workers: int | None) -> None:
+    from dissect_iqa.datasets.thresholds.make import make_thresholds
+
+    frame, facts = make_thresholds(entry, folder, partial(tqdm, disable=None))
     finish(folder, frame, facts, spec, workers=workers)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dissect_iqa.datasets.base import DatasetKind
-from dissect_iqa.datasets.entry import FOLDER_OPTIONS, KIND_OPTIONS, DatasetEntry
+from dissect_iqa.datasets.entry import FOLDER_OPTIONS, KIND_OPTIONS, THRESHOLD_OPTIONS, DatasetEntry
 from dissect_iqa.datasets.public.bapps import BAPPS
 from dissect_iqa.datasets.public.cid22 import CID22
 from dissect_iqa.datasets.public.cidiq import CIDIQ
@@ -21,9 +21,10 @@ from dissect_iqa.datasets.public.pipal import PIPAL
 from dissect_iqa.datasets.public.tid2008 import TID2008
 from dissect_iqa.datasets.public.tid2013 import TID2013
 from dissect_iqa.datasets.public.vclfer import VCLFER
+from dissect_iqa.datasets.thresholds.table import STUDIES
 from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.files.strict_yaml import read_yaml
-from dissect_iqa.files.validation import explain, find_in_yaml
+from dissect_iqa.files.validation import explain, find_in_yaml, known_names
 
 #: Every public data set by the name its `kind` has in the config.
 KINDS: dict[str, DatasetKind] = {
@@ -113,7 +114,7 @@ def of_triplets(entry: DatasetEntry) -> bool:
 
 def _problems(entry: DatasetEntry) -> list[str]:
     """Return what of an entry doesn't go together."""
-    allowed = [*KINDS, "folder", "demo"]
+    allowed = [*KINDS, "folder", "demo", "thresholds"]
     if entry.kind not in allowed:
         close = suggest(entry.kind, allowed)
         return [f"unknown kind {entry.kind!r}{close}; allowed: {', '.join(allowed)}"]
@@ -130,6 +131,26 @@ def _problems(entry: DatasetEntry) -> list[str]:
         problems += [f"a data set of kind 'folder' needs the option {name!r}" for name in missing]
         if entry.reference.lower() == entry.distorted.lower():
             problems.append("'reference' and 'distorted' name the same column")
+    if entry.kind == "thresholds":
+        problems += _unfit_display(entry)
+    return problems
+
+
+def _unfit_display(entry: DatasetEntry) -> list[str]:
+    """Return what is wrong with the options of a display."""
+    problems = []
+    try:
+        known_names(entry.studies, tuple(STUDIES))
+    except ValueError as error:
+        problems.append(f"option 'studies': {error}")
+    if entry.black >= entry.peak:
+        problems.append(
+            f"'black' ({entry.black:g} cd/m²) is not darker than 'peak' ({entry.peak:g} cd/m²)"
+        )
+    for name in ("multiples", "phases"):
+        values = getattr(entry, name)
+        if len(set(values)) < len(values):
+            problems.append(f"{name!r} names one value twice")
     return problems
 
 
@@ -140,7 +161,9 @@ def _unfit(entry: DatasetEntry, options: frozenset[str]) -> list[str]:
         wrong |= set(FOLDER_OPTIONS)
     else:
         wrong |= {"archive", "mirrors"}
-    if entry.kind == "demo":
+    if entry.kind != "thresholds":
+        wrong |= set(THRESHOLD_OPTIONS)
+    if entry.kind in ("demo", "thresholds"):
         wrong |= {"folder", "archive", "mirrors", "ignore"}
     unused = sorted(wrong & entry.model_fields_set)
     problems = [f"option {name!r} means nothing for kind {entry.kind!r}" for name in unused]

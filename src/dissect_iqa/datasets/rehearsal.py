@@ -31,6 +31,8 @@ REFERENCES, LEVELS = 3, (1, 3)
 _PAIRS, _TRIPLETS = 6, 12
 #: Beyond the least that is asked for: odd sides, that no patch size divides.
 _EXTRA = (5, 23)
+#: Height and width in pixels of the smallest pictures of thresholds.
+SMALLEST_SCREEN = 96
 #: Types of distortion that are made in turn, by TID2013's numbers.
 _MADE = (1, 8, 10, 18, 6, 16, 7)
 #: A stand-in's score: PSNRs of the worst and the best quality in dB, and the scores' error.
@@ -236,6 +238,15 @@ def make_up(entry: DatasetEntry, folder: Path, side: int) -> tuple[pd.DataFrame,
         crop = (SMALLEST_SIDE, SMALLEST_SIDE + 16)
         names = list(PHOTOGRAPHS)[:REFERENCES]
         frame, facts = make_demo(folder, crop=crop, references=names, types=(1, 10))
+        return frame, {**facts, "label": MADE_UP}
+    if entry.kind == "thresholds":
+        from dissect_iqa.datasets.thresholds.make import make_thresholds
+
+        pixels = max(side + _EXTRA[0], SMALLEST_SCREEN)
+        # the same field of view, so that the same stimuli fit
+        density = entry.pixels_per_degree * pixels / entry.pixels
+        few = {"most": 2 * REFERENCES, "pixels": pixels, "pixels_per_degree": density}
+        frame, facts = make_thresholds(entry.model_copy(update=few), folder)
         return frame, {**facts, "label": MADE_UP}
     kind, shape = KINDS[entry.kind], SHAPES[entry.kind]
     rows = _triplets(shape, folder, side) if shape.triplets else _rated(shape, folder, side)

@@ -54,7 +54,7 @@ def _state(name: str, entry: DatasetEntry, resources: Path) -> dict[str, object]
             "pictures": len(dataset.images),
             "next": f"'dissect-iqa verify {folder}' checks the pictures",
         }
-    if entry.kind == "demo":
+    if entry.kind in ("demo", "thresholds"):
         return {"state": "at hand", "next": "made on this machine by the next run"}
     if entry.folder is not None:
         there = entry.folder.is_dir()

@@ -98,8 +98,9 @@ def _count_data(study: Study, resources: Path, needs: Needs) -> dict[str, costs.
             found[row.dataset] = pictures
         if pictures is None or download is None:
             needs.unknown.append(row.dataset)
-        if entry.kind == "demo" and pictures is not None:
-            needs.data += 3 * int((pictures.sizes["height"] * pictures.sizes["width"]).sum())
+        if entry.kind in ("demo", "thresholds") and pictures is not None:
+            numbers = 3 * int((pictures.sizes["height"] * pictures.sizes["width"]).sum())
+            needs.data += numbers * (2 if entry.kind == "thresholds" else 1)
         elif entry.folder is None and row.state in ("missing", "downloaded", "at hand"):
             # Unpacked pictures take about as much as their archive, which stays
             needs.data += (2 if row.state == "missing" else 1) * (download or 0)

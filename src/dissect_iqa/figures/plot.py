@@ -49,6 +49,13 @@ FIGURES = {
     ),
 }
 
+#: The same of thresholds; called with correlations, thresholds of layers and of stimuli, models,
+#: labels and settings.
+THRESHOLD_FIGURES = {
+    "sensitivity": Figure("Contrast sensitivity beside people's", "thresholds:draw_sensitivity"),
+    "answers": Figure("Opinions and thresholds over depth", "thresholds:draw_answers"),
+}
+
 
 def plot(
     figure: str,
@@ -119,6 +126,39 @@ def plot_contests(
         return draw_contests(contests, labels, settings)
 
     _write(draw, "Who beats whom", labels, output_stem, spec, style)
+
+
+def plot_thresholds(
+    figure: str,
+    correlations: pd.DataFrame,
+    layers: pd.DataFrame,
+    stimuli: pd.DataFrame,
+    models: pd.DataFrame,
+    labels: Mapping[str, str | None],
+    output_stem: Path | str,
+    *,
+    spec: str | None = None,
+    **style: Any,
+) -> None:
+    """Draw one figure of contrast thresholds and write it in all formats.
+
+    Parameters
+    ----------
+    figure : str
+        A key of `THRESHOLD_FIGURES`.
+    correlations, models
+        As of `plot`.
+    layers, stimuli : DataFrame
+        What `dissect_iqa.thresholds.find_thresholds.find_thresholds` returned, of all data sets.
+    labels, output_stem, spec, **style
+        As of `plot`.
+    """
+    record = THRESHOLD_FIGURES[figure]
+
+    def draw(settings: Any) -> Any:
+        return record.draw(correlations, layers, stimuli, models, labels, settings)
+
+    _write(draw, record.title, labels, output_stem, spec, style)
 
 
 def _write(

@@ -104,6 +104,10 @@ def expected(entry: DatasetEntry) -> Pictures | None:
         levels = type_level_scores().index.get_level_values("level").nunique()
         pairs = len(PHOTOGRAPHS) * len(DISTORTIONS) * levels
         return uniform(DEFAULT_CROP, len(PHOTOGRAPHS) + pairs, pairs)
+    if entry.kind == "thresholds":
+        from dissect_iqa.datasets.thresholds.make import planned
+
+        return uniform((entry.pixels, entry.pixels), *planned(entry))
     if entry.kind == "folder":
         return _of_table(entry)
     kind = KINDS[entry.kind]

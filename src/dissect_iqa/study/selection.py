@@ -176,6 +176,10 @@ class Selection:
         problems.raise_all()
         return {name: table[name] for name in self.config.datasets}
 
+    def threshold_sets(self) -> list[str]:
+        """Return the names of the data sets that are made of people's thresholds."""
+        return [name for name, entry in self.datasets.items() if entry.kind == "thresholds"]
+
     def scored(self) -> list[str]:
         """Return the ids of all selected models, then the names of all baselines."""
         return [*self.models, *self.config.baselines]
@@ -275,22 +279,18 @@ class Selection:
         return (
             bool(self.config.readouts.names)
             and name in self.models
-            and not of_triplets(self.dataset(dataset))
+            and _is_rated(self.dataset(dataset))
         )
 
     def readout_sources(self, dataset: str) -> list[str]:
         """Return the other data sets that readouts are fitted to and then measured here."""
         if not self.config.readouts.transfer:
             return []
-        return [
-            name
-            for name, entry in self.datasets.items()
-            if name != dataset and not of_triplets(entry)
-        ]
+        return [name for name in self.rated() if name != dataset]
 
     def rated(self) -> list[str]:
-        """Return the data sets whose pictures people rated, instead of choosing between two."""
-        return [name for name, entry in self.datasets.items() if not of_triplets(entry)]
+        """Return the data sets whose pictures people rated, each by itself."""
+        return [name for name, entry in self.datasets.items() if _is_rated(entry)]
 
     def planned_contests(self) -> list[tuple[str, str]]:
         """Return which models and metrics are compared because a question is behind it."""
@@ -309,3 +309,8 @@ class Selection:
         """Return how many pixels a rehearsal's pictures need at least; None if it is none."""
         rows = self.models.values()
         return shortest_side(self.config, rows) if self.config.rehearse else None
+
+
+def _is_rated(entry: DatasetEntry) -> bool:
+    """Tell whether people rated pictures, instead of choosing between two or just seeing them."""
+    return entry.kind != "thresholds" and not of_triplets(entry)

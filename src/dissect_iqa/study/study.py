@@ -150,6 +150,16 @@ def _collect(study: Study, *_: str) -> dict[str, Any]:
     return {"correlations": {name: fingerprint(spec) for name, spec in tables.items()}}
 
 
+def _find_thresholds(study: Study, dataset: str, _: str) -> dict[str, Any]:
+    return {
+        "dataset": study.fingerprint("fetch_dataset", dataset),
+        "distances": {
+            name: fingerprint(study.distances_spec(dataset, name)) for name in study.scored()
+        },
+        "statistics": study.config.statistics.model_dump(mode="json"),
+    }
+
+
 def _hold_contests(study: Study, dataset: str, _: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
@@ -179,6 +189,18 @@ def _plot(study: Study, dataset: str, figure: str) -> dict[str, Any]:
 def _plot_contests(study: Study, *_: str) -> dict[str, Any]:
     return {
         "contests": {name: study.fingerprint("hold_contests", name) for name in study.rated()},
+        "style": study.config.figures.model_dump(mode="json"),
+    }
+
+
+def _plot_thresholds(study: Study, _: str, figure: str) -> dict[str, Any]:
+    return {
+        "collected": study.fingerprint("collect"),
+        "thresholds": {
+            name: study.fingerprint("find_thresholds", name) for name in study.threshold_sets()
+        },
+        "models": study.descriptions(),
+        "figure": figure,
         "style": study.config.figures.model_dump(mode="json"),
     }
 
@@ -231,7 +253,12 @@ STAGES = {
     "fetch_dataset": Stage(
         1,
         _fetch_dataset,
-        ("datasets/*.py", "datasets/public/*.py", "datasets/decoding/*.py"),
+        (
+            "datasets/*.py",
+            "datasets/public/*.py",
+            "datasets/decoding/*.py",
+            "datasets/thresholds/*.py",
+        ),
     ),
     "fetch_weights": Stage(
         1,
@@ -279,6 +306,11 @@ STAGES = {
         _collect,
         ("correlation/collect.py", "correlation/ceiling.py", *_CORRELATING),
     ),
+    "find_thresholds": Stage(
+        1,
+        _find_thresholds,
+        ("thresholds/*.py", "datasets/thresholds/table.py"),
+    ),
     "hold_contests": Stage(
         2,
         _hold_contests,
@@ -310,6 +342,11 @@ STAGES = {
         2,
         _plot_contests,
         ("figures/contests.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
+    ),
+    "plot_thresholds": Stage(
+        1,
+        _plot_thresholds,
+        ("figures/thresholds.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
     ),
     "write_methods": Stage(
         2,

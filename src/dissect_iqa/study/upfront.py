@@ -96,6 +96,12 @@ def _weights(resources: Path, row: ModelRow) -> Path:
 
 def _check_data_set(study: Study, name: str, folder: Path) -> None:
     entry = study.datasets[name]
+    if entry.kind == "thresholds":
+        from dissect_iqa.datasets.thresholds.make import selected
+
+        selected(entry)  # refuses a display that shows nothing
+        size = {"file": "a stimulus", "width": entry.pixels, "height": entry.pixels}
+        check_sizes(study, name, pd.DataFrame([size]))
     if _is_ready(folder, study.fingerprint("fetch_dataset", name)):
         check_sizes(study, name, pd.read_parquet(folder / "images.parquet"))
         if entry.kind == "folder" and entry.csv_path().is_file():

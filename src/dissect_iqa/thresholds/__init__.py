@@ -1,0 +1,1 @@
+"""Contrast thresholds of layers and metrics against people's."""
