@@ -48,7 +48,10 @@ def tables():
                "distance": "one observer", "direction": "all", "statistic": "rmse_db",
                "value": 4.0}  # fmt: skip
     layers = pd.DataFrame([*rows, ceiling])
-    return correlations, layers, pd.DataFrame(details), models
+    return {
+        "correlations": correlations, "layers": layers, "stimuli": pd.DataFrame(details),
+        "models": models,
+    }  # fmt: skip
 
 
 def texts(figure):
@@ -57,13 +60,14 @@ def texts(figure):
     )
 
 
+ANSWERS = THRESHOLD_FIGURES["answers"].takes
 LABELS = {"demo": data.NOTICE, "light": "Scores are multiples of thresholds."}
 
 
 def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
     settings = FigureSettings()
     with look(settings):
-        figure = draw_sensitivity(*tables, LABELS, settings)
+        figure = draw_sensitivity(tables["layers"], tables["stimuli"], LABELS, settings)
         figure.canvas.draw()
     words = texts(figure)
     for expected in (
@@ -78,7 +82,9 @@ def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
     assert "mathdefault" not in words and "$" not in words
     axes = figure.subfigs[0].axes
     dots = next(line for line in axes[0].lines if line.get_linestyle() == "None")
-    people = tables[2].drop_duplicates("stimulus").query("direction == 'luminance'")["people"]
+    people = (
+        tables["stimuli"].drop_duplicates("stimulus").query("direction == 'luminance'")["people"]
+    )
     np.testing.assert_allclose(np.sort(dots.get_ydata()), np.sort(10**-people))
     # what was found is 0.1 decades less sensitive
     thick, thin = axes[0].lines[1], axes[0].lines[2]
@@ -88,32 +94,31 @@ def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
 def test_answers_are_read_at_the_same_layers(tables):
     settings = FigureSettings()
     with look(settings):
-        figure = draw_answers(*tables, LABELS, settings)
+        figure = draw_answers(*(tables[n] for n in ANSWERS), LABELS, settings)
         figure.canvas.draw()
     words = texts(figure)
     for expected in ("one observer", "Over 7 networks", "rank correlation", "classic metric"):
         assert expected in words
     left, right = figure.subfigs[0].subfigs
     above, below = left.axes
-    own = tables[1].query("statistic == 'rmse_db' and direction == 'all'")
-    own = own[own["model"] == tables[3]["id"].iloc[0]]
+    own = tables["layers"].query("statistic == 'rmse_db' and direction == 'all'")
+    own = own[own["model"] == tables["models"]["id"].iloc[0]]
     wanted = own.sort_values("depth")["value"].to_numpy()
     assert any(np.array_equal(line.get_ydata(), wanted) for line in below.lines)
     assert below.yaxis_inverted() and right.axes[0].xaxis_inverted()
-    assert len(right.axes[0].lines) == sum(tables[3]["points"]) + len(data.BASELINES)
-    assert len(above.lines) == len(tables[3]) + len(data.BASELINES)
+    assert len(right.axes[0].lines) == sum(tables["models"]["points"]) + len(data.BASELINES)
+    assert len(above.lines) == len(tables["models"]) + len(data.BASELINES)
 
 
 def test_without_rated_pictures_there_is_a_sentence(tables):
-    correlations, layers, stimuli, models = tables
-    only = correlations.assign(dataset="light")
-    figure = draw_answers(only, layers, stimuli, models, {}, FigureSettings())
+    only = tables["correlations"].assign(dataset="light")
+    figure = draw_answers(only, tables["layers"], tables["models"], {}, FigureSettings())
     assert "No network was measured both on rated pictures and on thresholds" in texts(figure)
 
 
 @pytest.mark.parametrize("name", THRESHOLD_FIGURES)
 def test_files_of_all_formats(tables, tmp_path, name):
-    plot_thresholds(name, *tables, LABELS, tmp_path / name, spec="{}")
+    plot_thresholds(name, tables, LABELS, tmp_path / name, spec="{}")
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}
 
 

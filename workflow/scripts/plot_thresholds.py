@@ -13,11 +13,11 @@ with job(snakemake.log[0]):
 
     study, stem = thaw(snakemake.config["study"]), Path(snakemake.output.png).with_suffix("")
     specs = [study.spec("find_thresholds", name) for name in study.threshold_sets()]
-    layers, stimuli = (
-        pd.concat(map(read_table, paths, specs), ignore_index=True)
-        for paths in (snakemake.input.layers, snakemake.input.stimuli)
-    )
-    correlations = read_table(snakemake.input.correlations, study.spec("collect"))
-    tables = correlations, layers, stimuli, study.models_frame(), study.labels()
+    tables = {
+        "correlations": read_table(snakemake.input.correlations, study.spec("collect")),
+        "layers": pd.concat(map(read_table, snakemake.input.layers, specs), ignore_index=True),
+        "stimuli": pd.concat(map(read_table, snakemake.input.stimuli, specs), ignore_index=True),
+        "models": study.models_frame(),
+    }
     options = {"spec": snakemake.params.spec, **study.config.figures.model_dump()}
-    plot_thresholds(stem.name, *tables, stem, **options)
+    plot_thresholds(stem.name, tables, study.labels(), stem, **options)

@@ -23,11 +23,14 @@ class Figure:
         ``module:function`` of this room; called with correlations, models, labels and settings.
     compares : bool
         Whether it also takes `comparisons`, the groups of comparisons.yaml.
+    takes : tuple of str
+        Names of the tables that it takes.
     """
 
     title: str
     draws: str
     compares: bool = False
+    takes: tuple[str, ...] = ("correlations", "models")
 
     @property
     def draw(self) -> Callable[..., Any]:
@@ -49,11 +52,18 @@ FIGURES = {
     ),
 }
 
-#: The same of thresholds; called with correlations, thresholds of layers and of stimuli, models,
-#: labels and settings.
+#: The same of thresholds; called with the tables that each takes, labels and settings.
 THRESHOLD_FIGURES = {
-    "sensitivity": Figure("Contrast sensitivity beside people's", "thresholds:draw_sensitivity"),
-    "answers": Figure("Opinions and thresholds over depth", "thresholds:draw_answers"),
+    "sensitivity": Figure(
+        "Contrast sensitivity beside people's",
+        "thresholds:draw_sensitivity",
+        takes=("layers", "stimuli"),
+    ),
+    "answers": Figure(
+        "Opinions and thresholds over depth",
+        "thresholds:draw_answers",
+        takes=("correlations", "layers", "models"),
+    ),
 }
 
 
@@ -130,10 +140,7 @@ def plot_contests(
 
 def plot_thresholds(
     figure: str,
-    correlations: pd.DataFrame,
-    layers: pd.DataFrame,
-    stimuli: pd.DataFrame,
-    models: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     labels: Mapping[str, str | None],
     output_stem: Path | str,
     *,
@@ -146,17 +153,16 @@ def plot_thresholds(
     ----------
     figure : str
         A key of `THRESHOLD_FIGURES`.
-    correlations, models
-        As of `plot`.
-    layers, stimuli : DataFrame
-        What `dissect_iqa.thresholds.find_thresholds.find_thresholds` returned, of all data sets.
+    tables : mapping of str to DataFrame
+        `correlations` and `models` as of `plot`; `layers` and `stimuli` as
+        `dissect_iqa.thresholds.find_thresholds.find_thresholds` returns them, of all data sets.
     labels, output_stem, spec, **style
         As of `plot`.
     """
     record = THRESHOLD_FIGURES[figure]
 
     def draw(settings: Any) -> Any:
-        return record.draw(correlations, layers, stimuli, models, labels, settings)
+        return record.draw(*(tables[name] for name in record.takes), labels, settings)
 
     _write(draw, record.title, labels, output_stem, spec, style)
 

@@ -16,7 +16,7 @@ from dissect_iqa.figures.labels import MM, wrap
 from dissect_iqa.figures.points import Functions, functions, legend_handles
 from dissect_iqa.figures.select import View, views
 from dissect_iqa.figures.settings import FigureSettings
-from dissect_iqa.thresholds.find_thresholds import BEST
+from dissect_iqa.thresholds.find_thresholds import BEST, closeness
 
 #: Networks whose sensitivity is drawn: those that are closest to people, at their closest layer.
 _NETWORKS = 3
@@ -30,10 +30,8 @@ Labels = Mapping[str, str | None]
 
 
 def draw_sensitivity(
-    correlations: pd.DataFrame,
     layers: pd.DataFrame,
     stimuli: pd.DataFrame,
-    models: pd.DataFrame,
     labels: Labels,
     settings: FigureSettings | None = None,
 ) -> Figure:
@@ -41,12 +39,8 @@ def draw_sensitivity(
 
     Parameters
     ----------
-    correlations : DataFrame
-        The collected correlations; tell which distance is drawn.
     layers, stimuli : DataFrame
         What `dissect_iqa.thresholds.find_thresholds.find_thresholds` returned, of all data sets.
-    models : DataFrame
-        See `dissect_iqa.zoo.row.ModelRow.description`.
     labels : mapping of str to str or None
         By data set, a notice that must accompany its results.
     settings : FigureSettings, optional
@@ -56,8 +50,9 @@ def draw_sensitivity(
     names = list(dict.fromkeys(layers["dataset"]))
     figure, bodies = _blocks(names, 78.0, labels, settings)
     for name, (body, foot) in bodies.items():
-        own, distance = stimuli[stimuli["dataset"] == name], _distance(layers, name)
-        shown = _shown(layers[layers["dataset"] == name], distance)
+        own, main = (table[table["dataset"] == name] for table in (stimuli, layers))
+        distance = _distance(main)
+        shown = _shown(main, distance)
         drawn = [d for d in DIRECTIONS if (own["direction"] == d).any()]
         parts: Any = body.subplots(1, len(drawn), sharey=True)
         looks = dict(zip(shown, style.colours(len(shown), settings), strict=True))
@@ -109,8 +104,7 @@ def _sensitivity(axes: Axes, rows: pd.DataFrame, column: str, colour: Any, dots:
 
 def _shown(layers: pd.DataFrame, distance: str) -> dict[str, pd.Series]:
     """Return who is drawn, with the row of the layer: the closest networks, a metric, PSNR."""
-    main = layers[(layers["statistic"] == "spread_db") & (layers["direction"] == "all")]
-    main = main[main["value"].notna()].sort_values(["value", "model"], kind="stable")
+    main = closeness(layers)
     networks = main[(main["kind"] == "network") & (main["distance"] == distance)]
     metrics = main[main["kind"] == "metric"]
     chosen = networks.drop_duplicates("model").head(_NETWORKS)
@@ -125,21 +119,17 @@ def _title(name: str, row: pd.Series) -> str:
     return f"{name} (depth {row['depth']:.2f})"
 
 
-def _distance(layers: pd.DataFrame, dataset: str) -> str:
+def _distance(layers: pd.DataFrame) -> str:
     """Return the distance whose models, at their closest layers, are closest to people."""
-    main = layers[
-        (layers["dataset"] == dataset) & (layers["kind"] == "network")
-        & (layers["direction"] == "all") & (layers["statistic"] == "spread_db")
-    ]  # fmt: skip
-    closest = main.groupby(["distance", "model"], sort=True)["value"].min()
-    medians = closest.groupby("distance").median()
-    return str(medians.idxmin()) if medians.notna().any() else ""
+    main = closeness(layers)
+    networks = main[main["kind"] == "network"].drop_duplicates(["distance", "model"])
+    medians = networks.groupby("distance", sort=True)["value"].median()
+    return str(medians.idxmin()) if len(medians) else ""
 
 
 def draw_answers(
     correlations: pd.DataFrame,
     layers: pd.DataFrame,
-    stimuli: pd.DataFrame,
     models: pd.DataFrame,
     labels: Labels,
     settings: FigureSettings | None = None,
@@ -148,7 +138,11 @@ def draw_answers(
 
     Parameters
     ----------
-    correlations, layers, stimuli, models, labels, settings
+    correlations : DataFrame
+        The collected correlations.
+    models : DataFrame
+        See `dissect_iqa.zoo.row.ModelRow.description`.
+    layers, labels, settings
         As of `draw_sensitivity`.
     """
     settings = settings or FigureSettings()

@@ -210,11 +210,9 @@ def _stimuli(
     curves: Curves, found: np.ndarray, honest: np.ndarray, table: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the thresholds of each stimulus at one column of each distance: the closest layer."""
-    main = table[(table["direction"] == "all") & (table["statistic"] == "spread_db")]
-    closest = main["value"].groupby(main["distance"].to_numpy(), sort=False).idxmin()
+    closest = closeness(table.assign(model="")).drop_duplicates("distance")
     parts = []
-    for row in closest:
-        key = table.loc[row, list(KEYS)]
+    for _, key in closest[list(KEYS)].sort_index().iterrows():
         same = curves.keys["layer"].eq(key["layer"]) & curves.keys["distance"].eq(key["distance"])
         column = int(np.flatnonzero(same)[0])
         facts = curves.stimuli[["study", "direction", "frequency"]].reset_index()
@@ -247,6 +245,29 @@ def _ceiling(rows: Residuals, directions: pd.Series, settings: StatisticsSetting
             parts.append({"statistic": statistic, **value, **facts})
     key = {"kind": "ceiling", "layer": "", "depth": np.nan, "distance": ONE_OBSERVER}
     return pd.DataFrame(parts).assign(**key, fitted_on="")
+
+
+def closeness(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how far every layer and metric is from people: the rule of which is closest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `find_thresholds` returned, of one data set.
+
+    Returns
+    -------
+    DataFrame
+        Its rows of `rmse_db` over all stimuli, or of `spread_db` where one study gives no other;
+        least first, without undefined ones, the choice of a layer and the ceiling.
+    """
+    whole = table[(table["direction"] == "all") & (table["layer"] != BEST)]
+    whole = whole[(whole["kind"] != "ceiling") & whole["value"].notna()]
+    for statistic in ("rmse_db", "spread_db"):
+        rows = whole[whole["statistic"] == statistic]
+        if len(rows):
+            break
+    return rows.sort_values(["value", "model"], kind="stable")
 
 
 def summarise_thresholds(table: pd.DataFrame) -> pd.DataFrame:
