@@ -156,6 +156,13 @@ def test_what_is_no_picture_of_sixteen_bits_is_refused(data):
         decode_picture(data)
 
 
+@pytest.mark.parametrize("missing", [1, 2, 7, WIDTH * HEIGHT * 6])
+def test_a_ppm_that_is_cut_short_is_said_to_be(missing):
+    # by Pillow, which looks first
+    with pytest.raises(ValueError, match="not enough image data|damaged"):
+        decode_picture(netpbm("P6", RGB)[:-missing])
+
+
 def test_colours_other_than_srgb_are_refused_in_deep_pictures():
     plain = FILES["PNG"][0]
     block = b"p\0\0" + zlib.compress(icc.rgb_profile("linear", icc.SRGB, 1.0))

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from dissect_iqa.datasets.decoding import png
 from dissect_iqa.datasets.decoding.boxes import avif_facts, jpeg2000_facts
 from dissect_iqa.datasets.decoding.colours import profile_problem
-from dissect_iqa.datasets.decoding.deep import MOST, deep_pixels
+from dissect_iqa.datasets.decoding.deep import MOST, deep_pixels, netpbm_bits
 
 #: The formats whose depth, transparency and colours are looked at below, as Pillow calls them.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF", "WEBP", "JPEG2000", "AVIF", "TGA", "PCX")
@@ -35,7 +35,6 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 _ORIENTATION, _BITS, _SAMPLE_FORMAT = 274, 258, 339
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)\s*([0-9])')
-_PPM_HEADER = re.compile(rb"P[2356](?:(?:\s|#[^\r\n]*[\r\n])+(\d+)){3}")
 
 
 def decode_picture(data: bytes) -> np.ndarray:
@@ -159,8 +158,8 @@ def _bits(data: bytes) -> int:
     bits = 8
     if png.is_png(data):
         return png.depth(data)
-    if header := _PPM_HEADER.match(data):
-        return int(header[1]).bit_length()
+    if (stated := netpbm_bits(data)) is not None:
+        return stated
     if data[4:8] == b"jP  " or data.startswith(b"\xff\x4f\xff\x51"):
         bits = jpeg2000_facts(data)[0]
     elif data[4:8] == b"ftyp":

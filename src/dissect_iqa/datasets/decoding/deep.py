@@ -11,6 +11,7 @@ from dissect_iqa.datasets.decoding import png
 MOST = 65535
 _HEADER = re.compile(rb"P([2356])(?:(?:\s|#[^\r\n]*[\r\n])+(\d+)){3}\s")
 _NUMBER = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)")
+_DAMAGED = "is damaged: it is cut short, or holds more than its largest number"
 #: TIFF's photometric interpretations of grey from black to white, and of colour.
 _BLACK_IS_ZERO, _RGB = 1, 2
 
@@ -65,19 +66,25 @@ def alike(a: np.ndarray, b: np.ndarray) -> bool:
     return np.array_equal(a, b)
 
 
+def netpbm_bits(data: bytes) -> int | None:
+    """Return the bits per channel that the header of a PPM or PGM file states; None of others."""
+    header = _HEADER.match(data)
+    return int(header[2]).bit_length() if header else None
+
+
 def _netpbm(data: bytes) -> tuple[np.ndarray, int]:
     header = _HEADER.match(data)
-    if header is None:
-        raise ValueError("is damaged: its header can't be read")
+    assert header is not None  # or nobody would know its bits
     width, height, most = (int(number) for number in _NUMBER.findall(header[0]))
     colours = 3 if header[1] in b"36" else 1
     count = width * height * colours
     if header[1] in b"56":
-        pixels = np.frombuffer(data, ">u2", count, header.end())
+        body = data[header.end() : header.end() + 2 * count]
+        pixels = np.frombuffer(body[: len(body) // 2 * 2], ">u2")
     else:
         pixels = np.array(data[header.end() :].split()[:count], np.int64)
     if len(pixels) < count or (len(pixels) and pixels.max() > most):
-        raise ValueError("is damaged: it is cut short, or holds more than its largest number")
+        raise ValueError(_DAMAGED)
     return pixels.reshape(height, width, colours), most
 
 
