@@ -226,3 +226,17 @@ def test_headers_are_enough_to_tell_a_size(folder: Path) -> None:
     check_upfront(Study.from_values(VALUES))
     Image.new("RGB", (300, 9)).save(folder / "pictures/b.png")
     assert "b.png has 300x9 pixels, but ssim needs" in problems(baselines=["ssim"])
+
+
+def test_thresholds_go_with_what_can_judge_and_show_them(folder: Path) -> None:
+    path = folder / "config/datasets.yaml"
+    path.write_text(
+        path.read_text() + "light: {kind: thresholds, pixels: 128}\n"
+        "none: {kind: thresholds, pixels: 64, pixels_per_degree: 3000}\n"
+    )
+    check_upfront(Study.from_values({**VALUES, "datasets": ["light"]}))
+    found = problems(datasets=["light"], baselines=["psnr", "vifp"])
+    assert "'light': its references are plain backgrounds, against which vifp is undefined" in found
+    found = problems(datasets=["light"], baselines=["ms_ssim"])
+    assert "ms_ssim needs at least 176 on the short side" in found
+    assert "shows none of the stimuli" in problems(datasets=["none"])

@@ -31,6 +31,8 @@ class Baseline:
         Every model is to be held against it, where a run has it.
     family : str
         What it is one of several forms of.
+    needs_structure : bool
+        Undefined against a reference of one colour.
     cap : float
         The largest value that a table says; pairs beyond it look the same.
     """
@@ -44,6 +46,7 @@ class Baseline:
     tuned_on: str = ""
     rival: bool = False
     family: str = ""
+    needs_structure: bool = False
     cap: float = math.inf
 
     @property
@@ -112,7 +115,10 @@ BASELINES: dict[str, Baseline] = {
     "mdsi": Baseline(
         *("MDSI", -1, "Nafchi, Shahkolaei, Hedjam, Cheriet, IEEE Access 2016", "nafchi2016mdsi", 8)
     ),
-    "vifp": Baseline("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", "sheikh2006vif", 41),
+    "vifp": Baseline(
+        *("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", "sheikh2006vif", 41),
+        needs_structure=True,
+    ),
     "lpips_alex": _lpips("AlexNet", 64, "alexnet"),
     "lpips_vgg": _lpips("VGG-16", 16, "vgg16"),
     "lpips_squeeze": _lpips("SqueezeNet", 32, "squeezenet1_1"),

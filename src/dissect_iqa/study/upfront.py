@@ -90,6 +90,17 @@ def check_sizes(study: Study, name: str, images: pd.DataFrame) -> None:
     problems.raise_all()
 
 
+def _check_plain(study: Study, name: str) -> None:
+    """Check that no metric needs more of references than plain backgrounds have."""
+    wrong = [metric for metric in study.config.baselines if BASELINES[metric].needs_structure]
+    if wrong:
+        raise UserError(
+            f"data set {name!r}: its references are plain backgrounds, against which "
+            f"{', '.join(wrong)} is undefined; take it out of the option 'baselines', or the data "
+            "set out of 'datasets'"
+        )
+
+
 def _weights(resources: Path, row: ModelRow) -> Path:
     return resources / "weights" / f"{row.id}.safetensors"
 
@@ -100,6 +111,7 @@ def _check_data_set(study: Study, name: str, folder: Path) -> None:
         from dissect_iqa.datasets.thresholds.make import selected
 
         selected(entry)  # refuses a display that shows nothing
+        _check_plain(study, name)
         size = {"file": "a stimulus", "width": entry.pixels, "height": entry.pixels}
         check_sizes(study, name, pd.DataFrame([size]))
     if _is_ready(folder, study.fingerprint("fetch_dataset", name)):
