@@ -20,6 +20,7 @@ ROOMS = (
     "baselines",
     "correlation",
     "thresholds",
+    "invariance",
     "claims",
     "figures",
     "study",

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from answers_data import made_up
 
 from dissect_iqa.claims import claims, evidence, test_claims
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
@@ -409,3 +410,20 @@ def test_claims_contests_and_figures_have_one_distance():
     assert view.distance == common_distance(networks) == "cosine"
     naive = networks.groupby("distance")["best"].median()
     assert naive.idxmax() == "rmse"
+
+
+def test_answers_beside_opinions_stand_in_a_part_of_their_own():
+    several = made_up()
+    light = type(several)("set and light", several.table.drop(columns="kept"), several.family)
+    models = zoo([0.7, 0.8])
+    found, text = test_claims.test_claims(summary(models), models, answers=[light, several])
+    beyond = found[~found["claim"].isin(NAMES)]
+    assert beyond[["claim", "dataset"]].values.tolist() == [
+        ["predict_and_see", "set and light"],
+        ["early_see_late_stay", "a and b"],
+    ]
+    head, tail = text.split("# Beyond the paper")
+    assert "Verdicts: " in head and "see like people. *Holds.*" in tail
+    # the tally is that of the paper's findings
+    assert f"Verdicts: 0 {HOLDS}" in head or HOLDS in set(found["verdict"][: len(NAMES)])
+    assert "Beyond" not in test_claims.test_claims(summary(models), models)[1]

@@ -260,7 +260,7 @@ def test_the_data_set_is_one_like_the_others(made):
     dataset = read_dataset(folder)
     pairs, facts = dataset.pairs, dataset.facts
     assert (len(dataset.images), len(pairs)) == planned(chosen)
-    assert expected(chosen).pairs == len(pairs)
+    assert expected(chosen, {}).pairs == len(pairs)
     assert (pairs["quality"] == -pairs["score"]).all() and set(pairs["score"]) == {0.5, 1, 2, 4, 8}
     assert set(pairs["reference"]) <= set(STUDIES) and pairs["reference"].nunique() >= 5
     assert set(pairs["distortion"]) == set(DIRECTIONS)

@@ -24,7 +24,7 @@ from dissect_iqa.figures.comparisons import draw_comparisons, flow, read_groups
 from dissect_iqa.figures.depth import MOST_IN_A_FACET, draw_depth, facets
 from dissect_iqa.figures.distortions import cell_text, draw_types, table_by_type
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
-from dissect_iqa.figures.plot import FIGURES, THRESHOLD_FIGURES, plot
+from dissect_iqa.figures.plot import ANSWERS_FIGURES, FIGURES, plot
 from dissect_iqa.figures.ranking import draw_ranking, minus, shorten
 from dissect_iqa.figures.select import ranked, twins, views
 from dissect_iqa.figures.settings import FigureSettings
@@ -561,5 +561,5 @@ def test_captions_render_and_tell_of_transferred_scores_only_where_they_are(capt
 
 def test_every_figure_has_its_caption():
     assert {path.stem for path in REPORTS.glob("*.rst")} >= {
-        *(*FIGURES, *THRESHOLD_FIGURES, "workflow", "summary", "thresholds"),
+        *(*FIGURES, *ANSWERS_FIGURES, "workflow", "summary", "thresholds", "invariance_table"),
     }

@@ -17,7 +17,7 @@ PACKAGE = Path(dissect_iqa.__file__).parent
 NOTED = Path(__file__).with_name("stage_code.tsv")
 RULES = "\n".join(path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
 #: The figures are many rules of one stage.
-ROOMS = dict.fromkeys(("plot", "plot_contests", "plot_thresholds"), "figures.plot")
+ROOMS = dict.fromkeys(("plot", "plot_contests", "plot_answers"), "figures.plot")
 
 
 def tokens(path: Path) -> str:
@@ -72,7 +72,7 @@ def test_rule_script_module_and_function_bear_one_name(name: str) -> None:
     text = script.read_text()
     first = re.match(rf'"""Rule {name}: see (dissect_iqa[.\w]+)\."""\n', text)
     assert first, text.splitlines()[0]
-    many = name in ("plot", "plot_thresholds")
+    many = name in ("plot", "plot_answers")
     assert f"scripts/{name}.py" in RULES and (many or f"rule {name}:" in RULES)
     module = "dissect_iqa." + ROOMS[name] if name in ROOMS else first[1]
     assert callable(getattr(import_module(module), name))

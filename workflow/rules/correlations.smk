@@ -99,6 +99,14 @@ rule test_claims:
     input:
         correlations="<results>/correlations.parquet",
         contests=expand("<results>/contests/{dataset}.parquet", dataset=study.rated()),
+        thresholds=expand(
+            "<results>/thresholds/{dataset}/layers.parquet",
+            dataset=study.threshold_sets(),
+        ),
+        invariance=expand(
+            "<results>/invariance/{dataset}/layers.parquet",
+            dataset=study.misaligned_sets(),
+        ),
         pairs=expand(
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),

@@ -5,6 +5,8 @@ rule fetch_dataset:
     input:
         # newer than the outputs when pictures that the project keeps have been damaged
         damage=lambda wildcards: study.damage(wildcards.dataset),
+        # the data set whose distorted pictures are displaced, where this one is of that kind
+        parent=lambda wildcards: study.parent_tables(wildcards.dataset),
     output:
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
         images="<resources>/datasets/{dataset}/images.parquet",

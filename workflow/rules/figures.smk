@@ -32,6 +32,49 @@ for figure in FIGURES:
             "../scripts/plot.py"
 
 
+# the same of what is answered beside opinions, where it is
+for figure in study.answers_figures():
+
+    rule:
+        name:
+            f"plot_{figure}"
+        input:
+            correlations="<results>/correlations.parquet",
+            layers=expand(
+                "<results>/thresholds/{dataset}/layers.parquet",
+                dataset=study.threshold_sets(),
+            ),
+            stimuli=expand(
+                "<results>/thresholds/{dataset}/stimuli.parquet",
+                dataset=study.threshold_sets(),
+            ),
+            invariance=expand(
+                "<results>/invariance/{dataset}/layers.parquet",
+                dataset=study.misaligned_sets(),
+            ),
+            pairs=expand(
+                "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+            ),
+        output:
+            multiext(f"<results>/figures/{figure}", ".pdf", ".svg"),
+            png=report(
+                f"<results>/figures/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+                labels={"figure": figure},
+            ),
+        log:
+            f"<logs>/plot/{figure}.log",
+        conda:
+            "../../envs/tables.yaml"
+        params:
+            spec=study.spec("plot_answers", name=figure),
+        message:
+            f"Figure: {figure}"
+        script:
+            "../scripts/plot_answers.py"
+
+
 rule plot_contests:
     input:
         contests=expand("<results>/contests/{dataset}.parquet", dataset=study.rated()),

@@ -11,15 +11,15 @@ with job(snakemake.log[0]):
     from dissect_iqa.study.frozen import thaw
     from dissect_iqa.study.upfront import check_sizes
 
-    study = thaw(snakemake.config["study"])
+    study, name = thaw(snakemake.config["study"]), snakemake.wildcards.dataset
     fetch_dataset(
-        study.datasets[snakemake.wildcards.dataset],
+        study.datasets[name],
         folder=Path(snakemake.output.pairs).parent,
         downloads=Path("resources/downloads"),
         spec=snakemake.params.spec,
         offline=study.config.offline,
         rehearse=study.rehearsed_side(),
+        parent=study.parent(name),
     )
     # known only now where the pictures had to be fetched; extraction hasn't begun
-    images = pd.read_parquet(snakemake.output.images)
-    check_sizes(study, snakemake.wildcards.dataset, images)
+    check_sizes(study, name, pd.read_parquet(snakemake.output.images))

@@ -10,10 +10,7 @@ with job(snakemake.log[0]):
     study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
-    measured = (
-        (name, read_table(path, study.distances_spec(dataset, name)))
-        for name, path in zip(study.scored(), snakemake.input.distances, strict=True)
-    )
+    measured = study.read_distances(dataset, snakemake.input.distances)
     settings = study.config.statistics
     table, stimuli = find_thresholds(measured, pairs, settings, dataset_name=dataset)
     write_table(stimuli, snakemake.output.stimuli, snakemake.params.spec)

@@ -11,9 +11,10 @@ with job(snakemake.log[0]):
 
     study = thaw(snakemake.config["study"])
     stem = Path(snakemake.output.png).with_suffix("")
+    table = read_table(snakemake.input.correlations, study.spec("collect"))
     plot(
         stem.name,
-        read_table(snakemake.input.correlations, study.spec("collect")),
+        table[~table["dataset"].isin(study.misaligned_sets())],
         study.models_frame(),
         study.labels(),
         stem,

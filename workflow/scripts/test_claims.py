@@ -3,20 +3,22 @@
 from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
+    from dissect_iqa.claims.answers import all_answers
     from dissect_iqa.claims.test_claims import test_claims, write_claims
     from dissect_iqa.correlation.hold_contests import only
     from dissect_iqa.correlation.summary import summarise
     from dissect_iqa.files.provenance import read_table
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study, given = thaw(snakemake.config["study"]), snakemake.input
     level = study.config.statistics.level
-    held = (
-        read_table(path, study.spec("hold_contests", dataset))
-        for dataset, path in zip(study.rated(), snakemake.input.contests, strict=True)
-    )
-    best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
-    best, models = best[best["dataset"].isin(study.rated())], study.models_frame()
-    contests = only(held, study.planned_contests(), level)
-    table, text = test_claims(best, models, contests, labels=study.labels(), level=level)
-    write_claims(table, text, snakemake.output.table, snakemake.output.text)
+    held = study.read("hold_contests", study.rated(), given.contests)
+    contests = only(held.values(), study.planned_contests(), level)
+    table = read_table(given.correlations, study.spec("collect"))
+    best, models = summarise(table), study.models_frame()
+    best = best[best["dataset"].isin(study.rated())]
+    seen = study.read("find_thresholds", study.threshold_sets(), given.thresholds)
+    kept = study.read("measure_invariance", study.misaligned_sets(), given.invariance)
+    answers = all_answers(table, best, models, seen, kept)
+    claims, text = test_claims(best, models, contests, study.labels(), level, answers)
+    write_claims(claims, text, snakemake.output.table, snakemake.output.text)

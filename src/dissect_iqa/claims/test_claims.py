@@ -1,12 +1,13 @@
 """Each finding of the paper, with the evidence for or against it in this run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dissect_iqa.claims.answers import ANSWERS_CLAIMS, Answers
 from dissect_iqa.claims.claims import CLAIMS
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.claims.run import Run
@@ -21,6 +22,12 @@ COLUMNS = [
     "families",
     *("evidence", "why", "label"),
 ]
+#: Columns of answers beside opinions.
+_ANSWERS = {"thresholds", "kept"}
+_BEYOND = (
+    "At the distance that suits opinions best, over trained networks. Thresholds are measured "
+    "human data; each layer's are found by a criterion that is fitted to other studies."
+)
 _CONTEST_COLUMNS = ["dataset", "first", "second", "winner"]
 _MODEL_COLUMNS = [
     *("id", "untrained", "function", "supervision", "name", "family", "environment"),
@@ -34,8 +41,9 @@ def test_claims(
     contests: pd.DataFrame | None = None,
     labels: Mapping[str, str | None] | None = None,
     level: float = 0.95,
+    answers: Iterable[Answers] = (),
 ) -> tuple[pd.DataFrame, str]:
-    """Test every finding of the paper's abstract on every data set of a run.
+    """Test every finding of the paper's abstract on every data set of a run, and some beyond it.
 
     Parameters
     ----------
@@ -50,6 +58,8 @@ def test_claims(
         By data set, a notice that must accompany its results.
     level : float
         That of the intervals; 1 - level is the level of the contests.
+    answers : iterable of Answers
+        What layers answer beside opinions, for the claims of `ANSWERS_CLAIMS`.
 
     Returns
     -------
@@ -83,6 +93,16 @@ def test_claims(
                     **vars(found), "label": label,
                 }
             )  # fmt: skip
+    for several in answers:
+        for question in ANSWERS_CLAIMS:
+            # the largest set of answers that a claim needs, no larger one: each is told once
+            if set(several.table.columns) & _ANSWERS == set(question.needs):
+                rows.append(
+                    {
+                        "dataset": several.names, "claim": question.name,
+                        "finding": question.finding, **vars(question.check(several)), "label": "",
+                    }
+                )  # fmt: skip
     claims = pd.DataFrame(rows, columns=COLUMNS)
     return claims, _markdown(claims, heads)
 
@@ -163,7 +183,8 @@ def _head(run: Run, table: pd.DataFrame, distance: str, level: float) -> str:
 
 
 def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
-    counts = claims["verdict"].value_counts()
+    of_paper = claims[claims["claim"].isin([claim.name for claim in CLAIMS])]
+    counts = of_paper["verdict"].value_counts()
     tally = ", ".join(f"{int(counts.get(name, 0))} {name}" for name in (HOLDS, FAILS, OPEN))
     lines = ["# The paper's findings in this run", ""]
     lines += [f"Verdicts: {tally}.", ""]
@@ -176,16 +197,24 @@ def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
         "families there could be, and say nothing about networks unlike them.",
     ]
     for claim in CLAIMS:
-        rows = claims[claims["claim"] == claim.name]
-        verdicts = list(dict.fromkeys(rows["verdict"]))
-        verdict = verdicts[0] if len(verdicts) == 1 else "differs between data sets"
-        lines += ["", f"## {claim.finding} *{verdict.capitalize()}.*", ""]
-        for row in rows.itertuples():
-            prefix = f"On {row.dataset}, {row.verdict}: " if len(rows) > 1 else ""
-            lines.append(f"{prefix}{row.evidence}{_effect(row)}{_why(row)}")
-            lines.append("")
-        lines.pop()
+        lines += _section(claim.finding, claims[claims["claim"] == claim.name])
+    beyond = [claim for claim in ANSWERS_CLAIMS if (claims["claim"] == claim.name).any()]
+    if beyond:
+        lines += ["", "# Beyond the paper: what layers see, and what moves them", "", _BEYOND]
+    for question in beyond:
+        lines += _section(question.finding, claims[claims["claim"] == question.name])
     return "\n".join(lines) + "\n"
+
+
+def _section(finding: str, rows: pd.DataFrame) -> list[str]:
+    """Return the lines of one finding's verdicts."""
+    verdicts = list(dict.fromkeys(rows["verdict"]))
+    verdict = verdicts[0] if len(verdicts) == 1 else "differs between data sets"
+    lines = ["", f"## {finding} *{verdict.capitalize()}.*"]
+    for row in rows.itertuples():
+        prefix = f"On {row.dataset}, {row.verdict}: " if len(rows) > 1 else ""
+        lines += ["", f"{prefix}{row.evidence}{_effect(row)}{_why(row)}"]
+    return lines
 
 
 def _effect(row: Any) -> str:

@@ -22,6 +22,7 @@ from dissect_iqa.errors import UserError, suggest
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="An id of the model table.")]
 ModelTable = Annotated[Path, typer.Option(help="The model table.")]
 TABLE = Path("config/models.tsv")
+DATASETS_TABLE = Path("config/datasets.yaml")
 RESOURCES = Path("resources")
 #: Below so many columns the architecture stands under the id.
 STACKED = 110
@@ -83,7 +84,7 @@ def layers(
 @sentence
 def info(
     model: ModelId,
-    dataset: Annotated[str | None, typer.Option(help="A prepared data set.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="A data set of the table.")] = None,
     size: Annotated[str | None, typer.Option(help="Instead: height x width.")] = None,
     pictures: Annotated[int | None, typer.Option(min=1, help="How many pictures.")] = None,
     pairs: Annotated[int | None, typer.Option(min=0, help="How many pairs.")] = None,
@@ -160,16 +161,30 @@ def _pictures(
     if dataset is not None:
         if described != (None, None, None):
             raise UserError("give either --dataset, or --size, --pictures and --pairs; not both")
-        known = [path.parent.name for path in RESOURCES.glob("datasets/*/pairs.parquet")]
-        if dataset not in known and suggest(dataset, known):
-            raise UserError(f"no data set {dataset!r} is prepared{suggest(dataset, known)}")
-        return costs.prepared(RESOURCES / "datasets" / dataset)
+        return _of_dataset(dataset)
     if size is None or pictures is None or pairs is None:
         raise UserError(
             "say for which pictures: --dataset NAME, or all of --size, --pictures and --pairs "
             "(TID2013: --size 384x512 --pictures 3025 --pairs 3000)"
         )
     return costs.uniform(_size(size), pictures, pairs)
+
+
+def _of_dataset(name: str) -> Any:
+    """Return the pictures of a data set that is prepared, or that the table tells enough of."""
+    from dissect_iqa.datasets.registry import read_datasets
+    from dissect_iqa.study import costs
+
+    prepared = [path.parent.name for path in RESOURCES.glob("datasets/*/pairs.parquet")]
+    table = read_datasets(DATASETS_TABLE) if DATASETS_TABLE.is_file() else {}
+    if name in table and name not in prepared:
+        told = costs.expected(table[name], table)
+        if told is not None:
+            return told
+    known = list(dict.fromkeys([*prepared, *table]))
+    if name not in known and suggest(name, known):
+        raise UserError(f"there is no data set {name!r}{suggest(name, known)}")
+    return costs.prepared(RESOURCES / "datasets" / name)
 
 
 def _weights(model: str) -> Path:

@@ -1,5 +1,6 @@
 """The short table for people: each model's best layer, naively and honestly, and its last layer."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,16 @@ COLUMNS = [
 ]
 
 
-def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
+def summarise(correlations: pd.DataFrame, opinions: Collection[str] | None = None) -> pd.DataFrame:
     """Summarise collected correlations, one row a data set, model and distance.
 
     Parameters
     ----------
     correlations : DataFrame
         Tables of `correlate`, concatenated.
+    opinions : collection of str, optional
+        The data sets of people's opinions, each picture once: only between these is a layer's
+        choice transferred. All by default.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def summarise(correlations: pd.DataFrame) -> pd.DataFrame:
         table[name] = best[name].to_numpy()
     table["layers"] = main.groupby(keys, sort=False).size()
     table = table.join(_renamed(main.drop_duplicates(keys, keep="last"), "last").set_index(keys))
-    table = table.join(_honest(whole, table)).join(_transferred(main, table))
+    table = table.join(_honest(whole, table)).join(_transferred(main, table, opinions))
     table = table.join(_at_best(correlations, table)).reset_index()
     table["note"] = [_note(row) for row in table.itertuples()]
     # for a metric there is no layer to choose
@@ -170,18 +174,26 @@ def _honest(whole: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def _transferred(main: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def _transferred(
+    main: pd.DataFrame, table: pd.DataFrame, opinions: Collection[str] | None
+) -> pd.DataFrame:
     """Judge on each data set the layer that is best on another one."""
     columns = ["chosen_on", "chosen_layer", "transferred", "transferred_low", "transferred_high"]
     sizes = main.groupby("dataset")["references"].max()
-    ranking = sorted(sizes.index, key=lambda name: (-sizes[name], name))
+    known = [name for name in sizes.index if opinions is None or name in opinions]
+    ranking = sorted(known, key=lambda name: (-sizes[name], name))
     values = main.set_index(["dataset", "model", "distance", "layer"])[["value", "low", "high"]]
     rows = []
     for (dataset, model, distance), best in table.iterrows():
         row: list[object] = [None, None, np.nan, np.nan, np.nan]
         for other in ranking:
             source = (other, model, distance)
-            if other == dataset or best["layers"] < 2 or source not in table.index:
+            if (
+                other == dataset
+                or dataset not in known
+                or best["layers"] < 2
+                or source not in table.index
+            ):
                 continue
             layer = table.loc[source, "best_layer"]
             if (dataset, model, distance, layer) in values.index:

@@ -72,12 +72,32 @@ def agreement(columns: Columns, pairs: pd.DataFrame, settings: StatisticsSetting
     """
     rows = rows_of_triplets(pairs)
     share = human_share(pairs, rows)
-    first, second = columns.values[rows[:, 0]], columns.values[rows[:, 1]]
-    credit = np.where(first > second, share[:, None], 1 - share[:, None])
-    credit = np.where(first == second, 0.5, credit)
+    credit = credits(columns.values, rows, share)
     parts = mean_credit(credit, pairs.iloc[rows[:, 0]], settings)
     tables = [columns.keys.assign(statistic="agreement", **numbers) for numbers in parts]
     return pd.concat(tables, ignore_index=True)
+
+
+def credits(values: np.ndarray, rows: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return the share of people whom each column agrees with, by triplet.
+
+    Parameters
+    ----------
+    values : ndarray, shape (pairs, columns)
+        Larger is better.
+    rows : ndarray of int, shape (triplets, 2)
+        See `rows_of_triplets`.
+    share : ndarray, shape (triplets,)
+        See `human_share`.
+
+    Returns
+    -------
+    ndarray, shape (triplets, columns)
+        0 to 1; one half where a column sees no difference.
+    """
+    first, second = values[rows[:, 0]], values[rows[:, 1]]
+    credit = np.where(first > second, share[:, None], 1 - share[:, None])
+    return np.where(first == second, 0.5, credit)
 
 
 def mean_credit(

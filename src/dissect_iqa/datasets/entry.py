@@ -1,9 +1,10 @@
 """One entry of the data set table: what a user may write, and what of it can change a number."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from dissect_iqa.files.provenance import sha256_file
 from dissect_iqa.files.validation import Settings
@@ -15,6 +16,10 @@ DEMO_VERSION = 2
 FOLDER_VERSION = 2
 #: The same for `thresholds/`.
 THRESHOLDS_VERSION = 1
+#: The same for `misalign.py`.
+MISALIGNED_VERSION = 1
+#: Misalignments are at most so many percent or degrees.
+MOST_MISALIGNED = 10
 #: Options that mean something for some kinds only.
 KIND_OPTIONS = ("drop_reference_25", "scores", "viewing_distance", "split", "min_votes")
 #: Options of stimuli that are made.
@@ -22,6 +27,8 @@ THRESHOLD_OPTIONS = (
     *("peak", "black", "primaries", "pixels_per_degree", "pixels", "multiples", "phases"),
     *("studies", "most"),
 )
+#: Options of another data set's pictures, displaced.
+MISALIGNED_OPTIONS = ("of", "misalign")
 #: Options of a user's own folder.
 FOLDER_OPTIONS = (
     "csv",
@@ -48,6 +55,62 @@ class MirrorEntry(Settings):
         None, pattern=r"^[0-9a-f]{64}$", description="sha256 of the archive; strongly advised."
     )
     size: int | None = Field(None, gt=0, description="Size in bytes.")
+
+
+class Misalignment(Settings):
+    """By how much distorted pictures are displaced, in one of three ways."""
+
+    shift: str | None = Field(
+        None,
+        pattern=r"^-?\d+(\.\d+)? (%|px)$",
+        description="To the left: '1 %' of the width, rounded up to whole pixels, or '3 px'.",
+    )
+    scale: str | None = Field(
+        None, pattern=r"^-?\d+(\.\d+)? %$", description="Enlarged about the centre: '1 %'."
+    )
+    rotate: float | None = Field(None, description="Turned clockwise about the centre, in degrees.")
+
+    @field_validator("shift", "scale", mode="before")
+    @classmethod
+    def _one_spelling(cls, value: Any) -> Any:
+        """Write '1%' and '1.0 %' as '1 %', so that they are no three data sets."""
+        found = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*(%|px)\s*", str(value))
+        return f"{float(found[1]):g} {found[2]}" if found else value
+
+    @model_validator(mode="after")
+    def _small_and_single(self) -> Self:
+        given = self.model_dump(exclude_none=True)
+        if len(given) != 1:
+            raise ValueError("give one of shift, scale and rotate")
+        if self.size == 0:
+            raise ValueError("a misalignment of nothing is the data set itself")
+        if self.unit != "px" and abs(self.size) > MOST_MISALIGNED:
+            what = "degrees" if self.unit == "degrees" else "%"
+            raise ValueError(f"at most {MOST_MISALIGNED} {what}: it is to be hardly noticed")
+        return self
+
+    @property
+    def size(self) -> float:
+        """How much, in `unit`."""
+        text = self.shift or self.scale
+        return float(text.split()[0]) if text else float(self.rotate or 0)
+
+    @property
+    def unit(self) -> str:
+        """One of ``%``, ``px`` and ``degrees``."""
+        text = self.shift or self.scale
+        return text.split()[1] if text else "degrees"
+
+    @property
+    def words(self) -> str:
+        """What happens to the distorted pictures, to follow "are"."""
+        size = f"{abs(self.size):g} {self.unit}"
+        if self.shift is not None:
+            of = " of their width" if self.unit == "%" else ""
+            return f"moved to the {'left' if self.size > 0 else 'right'} by {size}{of}"
+        if self.scale is not None:
+            return f"{'enlarged' if self.size > 0 else 'reduced'} by {size} about their centre"
+        return f"turned {'' if self.size > 0 else 'counter'}clockwise by {abs(self.size):g}°"
 
 
 class DatasetEntry(Settings):
@@ -134,6 +197,13 @@ class DatasetEntry(Settings):
         "frequencies.",
     )
 
+    of: str | None = Field(
+        None, description="misaligned: the entry whose distorted pictures are displaced."
+    )
+    misalign: Misalignment | None = Field(
+        None, description="misaligned: {shift: 1 %}, {scale: 1 %} or {rotate: 1} (degrees)."
+    )
+
     @field_validator("archive", mode="before")
     @classmethod
     def _one_archive(cls, value: Any) -> Any:
@@ -153,6 +223,8 @@ class DatasetEntry(Settings):
             content["version"] = DEMO_VERSION
         if self.kind == "thresholds":
             content["version"] = THRESHOLDS_VERSION
+        if self.kind == "misaligned":
+            content["version"] = MISALIGNED_VERSION
         if self.kind == "folder":
             content["version"] = FOLDER_VERSION
         if self.csv is not None:

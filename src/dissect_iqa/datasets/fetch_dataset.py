@@ -21,6 +21,7 @@ from dissect_iqa.datasets.folder import read_folder
 from dissect_iqa.datasets.obtain import PICTURES, obtain
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.rehearsal import label, make_up, take_few
+from dissect_iqa.datasets.tables import Dataset
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import sha256_file
 from dissect_iqa.files.sums import names_of
@@ -38,6 +39,7 @@ def fetch_dataset(
     offline: bool = False,
     workers: int | None = None,
     rehearse: int | None = None,
+    parent: Dataset | None = None,
 ) -> None:
     """Make a data set ready: `pairs.parquet`, `images.parquet`, `provenance.json`, pictures.
 
@@ -61,6 +63,8 @@ def fetch_dataset(
     rehearse : int, optional
         Make a rehearsal's data set instead: a few pairs of a `folder` that is there, of which all
         are checked, else made-up pictures with so many pixels on the short side.
+    parent : Dataset, optional
+        Of an entry of kind `misaligned`: whose pictures are displaced.
 
     Raises
     ------
@@ -70,7 +74,10 @@ def fetch_dataset(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         few = take_few if rehearse is not None else None
-        if rehearse is not None and entry.folder is None:
+        if entry.kind == "misaligned":
+            assert parent is not None
+            _prepare_misaligned(entry, parent, folder, spec, workers)
+        elif rehearse is not None and entry.folder is None:
             _prepare_rehearsal(entry, folder, spec, rehearse, workers)
         elif entry.kind == "demo":
             _prepare_demo(folder, spec, workers)
@@ -105,6 +112,15 @@ def _prepare_thresholds(entry: DatasetEntry, folder: Path, spec: str, workers: i
 
     frame, facts = make_thresholds(entry, folder, partial(tqdm, disable=None))
     finish(folder, frame, facts, spec, workers=workers)
+
+
+def _prepare_misaligned(
+    entry: DatasetEntry, parent: Dataset, folder: Path, spec: str, workers: int | None
+) -> None:
+    from dissect_iqa.datasets.misalign import make_misaligned
+
+    frame, facts, index = make_misaligned(entry, parent, folder, workers)
+    finish(folder, frame, facts, spec, index=index, workers=workers)
 
 
 def _prepare_own(

@@ -1,12 +1,19 @@
 """All data sets the pipeline knows, and the table of those a study uses."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from dissect_iqa.datasets.base import DatasetKind
-from dissect_iqa.datasets.entry import FOLDER_OPTIONS, KIND_OPTIONS, THRESHOLD_OPTIONS, DatasetEntry
+from dissect_iqa.datasets.entry import (
+    FOLDER_OPTIONS,
+    KIND_OPTIONS,
+    MISALIGNED_OPTIONS,
+    THRESHOLD_OPTIONS,
+    DatasetEntry,
+)
 from dissect_iqa.datasets.public.bapps import BAPPS
 from dissect_iqa.datasets.public.cid22 import CID22
 from dissect_iqa.datasets.public.cidiq import CIDIQ
@@ -46,6 +53,9 @@ KINDS: dict[str, DatasetKind] = {
         NIGHTS,
     )
 }
+
+#: Kinds that are made on this machine, without a download or a folder.
+MADE_HERE = ("demo", "thresholds", "misaligned")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -87,8 +97,29 @@ def read_datasets(path: Path | str) -> dict[str, DatasetEntry]:
                     f"{{kind: tid2013}}; found {values!r}"
                 )
             entries[name] = parse_entry(name, values, path)
+    for name, entry in entries.items():
+        if entry.of is not None and entry.of in content:
+            with problems.caught():
+                _check_parent(name, entries, path)
+        elif entry.of is not None:
+            problems.add(
+                f"data set {name!r}: {find_in_yaml([path], (name, 'of'))}: there is no entry "
+                f"{entry.of!r}{suggest(entry.of, tuple(entries))}"
+            )
     problems.raise_all()
     return entries
+
+
+def _check_parent(name: str, entries: Mapping[str, DatasetEntry], path: Path) -> None:
+    """Check that a data set has pictures that can be displaced."""
+    parent = entries.get(str(entries[name].of))  # None of one that is itself at fault
+    if parent is not None and parent.kind in ("misaligned", "thresholds"):
+        why = {
+            "misaligned": "is itself misaligned; name the data set that it is of",
+            "thresholds": "has plain references, against which nothing is misaligned",
+        }[parent.kind]
+        place = find_in_yaml([path], (name, "of"))
+        raise UserError(f"data set {name!r}: {place}: {entries[name].of!r} {why}")
 
 
 def parse_entry(name: str, values: dict, path: Path | str = "datasets") -> DatasetEntry:
@@ -114,7 +145,7 @@ def of_triplets(entry: DatasetEntry) -> bool:
 
 def _problems(entry: DatasetEntry) -> list[str]:
     """Return what of an entry doesn't go together."""
-    allowed = [*KINDS, "folder", "demo", "thresholds"]
+    allowed = [*KINDS, "folder", "demo", "thresholds", "misaligned"]
     if entry.kind not in allowed:
         close = suggest(entry.kind, allowed)
         return [f"unknown kind {entry.kind!r}{close}; allowed: {', '.join(allowed)}"]
@@ -131,6 +162,11 @@ def _problems(entry: DatasetEntry) -> list[str]:
         problems += [f"a data set of kind 'folder' needs the option {name!r}" for name in missing]
         if entry.reference.lower() == entry.distorted.lower():
             problems.append("'reference' and 'distorted' name the same column")
+    if entry.kind == "misaligned":
+        missing = [name for name in MISALIGNED_OPTIONS if not getattr(entry, name)]
+        problems += [
+            f"a data set of kind 'misaligned' needs the option {name!r}" for name in missing
+        ]
     if entry.kind == "thresholds":
         problems += _unfit_display(entry)
     return problems
@@ -163,7 +199,11 @@ def _unfit(entry: DatasetEntry, options: frozenset[str]) -> list[str]:
         wrong |= {"archive", "mirrors"}
     if entry.kind != "thresholds":
         wrong |= set(THRESHOLD_OPTIONS)
-    if entry.kind in ("demo", "thresholds"):
+    if entry.kind != "misaligned":
+        wrong |= set(MISALIGNED_OPTIONS)
+    else:
+        wrong |= {"drop_identical"}
+    if entry.kind in MADE_HERE:
         wrong |= {"folder", "archive", "mirrors", "ignore"}
     unused = sorted(wrong & entry.model_fields_set)
     problems = [f"option {name!r} means nothing for kind {entry.kind!r}" for name in unused]

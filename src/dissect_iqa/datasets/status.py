@@ -9,7 +9,7 @@ from dissect_iqa.datasets.base import DatasetKind
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.intact import changes
 from dissect_iqa.datasets.obtain import PICTURES
-from dissect_iqa.datasets.registry import KINDS
+from dissect_iqa.datasets.registry import KINDS, MADE_HERE
 from dissect_iqa.datasets.tables import read_dataset
 from dissect_iqa.errors import UserError
 
@@ -54,7 +54,7 @@ def _state(name: str, entry: DatasetEntry, resources: Path) -> dict[str, object]
             "pictures": len(dataset.images),
             "next": f"'dissect-iqa verify {folder}' checks the pictures",
         }
-    if entry.kind in ("demo", "thresholds"):
+    if entry.kind in MADE_HERE:
         return {"state": "at hand", "next": "made on this machine by the next run"}
     if entry.folder is not None:
         there = entry.folder.is_dir()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dissect_iqa.datasets.registry import MADE_HERE
 from dissect_iqa.datasets.status import datasets_status
 from dissect_iqa.errors import UserError
 from dissect_iqa.study import costs
@@ -93,12 +94,12 @@ def _count_data(study: Study, resources: Path, needs: Needs) -> dict[str, costs.
         if row.state == "ready":
             found[row.dataset] = costs.prepared(resources / "datasets" / row.dataset)
             continue
-        pictures, download = costs.expected(entry), costs.download_bytes(entry)
+        pictures, download = costs.expected(entry, study.datasets), costs.download_bytes(entry)
         if pictures is not None:
             found[row.dataset] = pictures
         if pictures is None or download is None:
             needs.unknown.append(row.dataset)
-        if entry.kind in ("demo", "thresholds") and pictures is not None:
+        if entry.kind in MADE_HERE and pictures is not None:
             numbers = 3 * int((pictures.sizes["height"] * pictures.sizes["width"]).sum())
             needs.data += numbers * (2 if entry.kind == "thresholds" else 1)
         elif entry.folder is None and row.state in ("missing", "downloaded", "at hand"):

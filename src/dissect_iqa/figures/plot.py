@@ -1,6 +1,6 @@
 """The study's figures: one record a figure; plotting libraries load only when one is drawn."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -25,12 +25,15 @@ class Figure:
         Whether it also takes `comparisons`, the groups of comparisons.yaml.
     takes : tuple of str
         Names of the tables that it takes.
+    needs : tuple of str
+        Of which answers beside opinions it shows one or more; it is drawn where one is there.
     """
 
     title: str
     draws: str
     compares: bool = False
     takes: tuple[str, ...] = ("correlations", "models")
+    needs: tuple[str, ...] = ()
 
     @property
     def draw(self) -> Callable[..., Any]:
@@ -52,17 +55,26 @@ FIGURES = {
     ),
 }
 
-#: The same of thresholds; called with the tables that each takes, labels and settings.
-THRESHOLD_FIGURES = {
+#: The same of what is answered beside opinions; called with the tables that each takes, labels and
+#: settings.
+ANSWERS_FIGURES = {
     "sensitivity": Figure(
         "Contrast sensitivity beside people's",
         "thresholds:draw_sensitivity",
         takes=("layers", "stimuli"),
+        needs=("thresholds",),
+    ),
+    "invariance": Figure(
+        "What misalignment leaves of the correlations",
+        "invariance:draw_invariance",
+        takes=("correlations", "invariance", "models"),
+        needs=("invariance",),
     ),
     "answers": Figure(
-        "Opinions and thresholds over depth",
-        "thresholds:draw_answers",
-        takes=("correlations", "layers", "models"),
+        "Opinions, thresholds and invariance over depth",
+        "answers:draw_answers",
+        takes=("correlations", "layers", "invariance", "models"),
+        needs=("thresholds", "invariance"),
     ),
 }
 
@@ -138,31 +150,36 @@ def plot_contests(
     _write(draw, "Who beats whom", labels, output_stem, spec, style)
 
 
-def plot_thresholds(
+def plot_answers(
     figure: str,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Iterable[pd.DataFrame]],
     labels: Mapping[str, str | None],
     output_stem: Path | str,
     *,
     spec: str | None = None,
     **style: Any,
 ) -> None:
-    """Draw one figure of contrast thresholds and write it in all formats.
+    """Draw one figure of what is answered beside opinions, and write it in all formats.
 
     Parameters
     ----------
     figure : str
-        A key of `THRESHOLD_FIGURES`.
-    tables : mapping of str to DataFrame
+        A key of `ANSWERS_FIGURES`.
+    tables : mapping of str to iterable of DataFrame
         `correlations` and `models` as of `plot`; `layers` and `stimuli` as
-        `dissect_iqa.thresholds.find_thresholds.find_thresholds` returns them, of all data sets.
+        `dissect_iqa.thresholds.find_thresholds.find_thresholds` returns them, `invariance` as
+        `dissect_iqa.invariance.measure_invariance.measure_invariance` does, one a data set.
     labels, output_stem, spec, **style
         As of `plot`.
     """
-    record = THRESHOLD_FIGURES[figure]
+    record = ANSWERS_FIGURES[figure]
+    whole = [
+        pd.concat(parts, ignore_index=True) if (parts := list(tables[name])) else pd.DataFrame()
+        for name in record.takes
+    ]
 
     def draw(settings: Any) -> Any:
-        return record.draw(*(tables[name] for name in record.takes), labels, settings)
+        return record.draw(*whole, labels, settings)
 
     _write(draw, record.title, labels, output_stem, spec, style)
 

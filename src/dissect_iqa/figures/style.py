@@ -1,6 +1,7 @@
 """One look for all figures: sizes, colours, names, blocks and their notes."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -180,6 +181,44 @@ def _all_notes(view: View, notes: Sequence[str]) -> str:
 def _sentence(text: str) -> str:
     text = text.strip()
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+Write = Callable[[str], None]
+
+
+def blocks(
+    heights: Mapping[str, float], labels: Mapping[str, str | None], settings: FigureSettings
+) -> tuple[Figure, dict[str, tuple[Any, Write]]]:
+    """Return a figure with a block for each title, and what writes the notes under it.
+
+    Parameters
+    ----------
+    heights : mapping of str to float
+        By title, the height of the block in millimetres. A title names its data sets, with commas
+        or "and" between.
+    labels : mapping of str to str or None
+        By data set, a notice that is written before the notes.
+    settings : FigureSettings
+        The look.
+    """
+    notes = 20.0
+    sizes = [part for height in heights.values() for part in (height, notes)]
+    figure = Figure(figsize=(settings.width_mm * MM, sum(sizes) * MM), layout="constrained")
+    made: Any = figure.subfigures(len(sizes), 1, height_ratios=sizes, hspace=0)
+    bodies: dict[str, tuple[Any, Write]] = {}
+    for i, name in enumerate(heights):
+        body, foot = made[2 * i], made[2 * i + 1]
+        if len(heights) > 1:
+            body.suptitle(name, x=0.01, ha="left", fontweight="bold")
+        datasets = re.split(r", | and ", name)
+        label = " ".join(dict.fromkeys(text for part in datasets if (text := labels.get(part))))
+
+        def write(text: str, foot: Any = foot, label: str = label) -> None:
+            text = wrap(f"{label} {text}".strip(), settings.width_mm - 6)
+            foot.text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
+
+        bodies[name] = (body, write)
+    return figure, bodies
 
 
 def statement(text: str, view_label: str | None, settings: FigureSettings) -> Figure:

@@ -91,12 +91,21 @@ def prepared(folder: Path) -> Pictures:
     return Pictures(dataset.images[["height", "width"]], len(dataset.pairs))
 
 
-def expected(entry: DatasetEntry) -> Pictures | None:
+def expected(entry: DatasetEntry, table: Mapping[str, DatasetEntry]) -> Pictures | None:
     """Return what a data set will hold once it is prepared; None where nobody knows.
 
     Pictures of public data sets are taken to be of `USUAL_SIZE`, which matters only to raw
     features: statistics take the same room whatever a picture's size.
+
+    Parameters
+    ----------
+    entry : DatasetEntry
+        The data set.
+    table : mapping of str to DatasetEntry
+        Holds the data set whose pictures it shows displaced, if it does.
     """
+    if entry.of is not None:
+        return expected(table[entry.of], table)
     if entry.kind == "demo":
         from dissect_iqa.datasets.demo import DEFAULT_CROP, PHOTOGRAPHS, type_level_scores
         from dissect_iqa.datasets.distortions import DISTORTIONS

@@ -13,6 +13,7 @@ from dissect_iqa.datasets.changed import DAMAGE
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.registry import of_triplets, read_datasets
 from dissect_iqa.errors import Problems, UserError, suggest
+from dissect_iqa.figures.plot import ANSWERS_FIGURES
 from dissect_iqa.files.text_files import read_text
 from dissect_iqa.files.validation import Origin
 from dissect_iqa.study.config import Config, parse_config
@@ -173,12 +174,44 @@ class Selection:
                     f"{self.config.datasets_table}{suggest(name, tuple(table))}; it has: "
                     f"{', '.join(table)}"
                 )
+            elif (parent := table[name].of) and parent not in self.config.datasets:
+                problems.add(
+                    f"{self._origin.place(('datasets', number))}: {name!r} is {parent!r} with its "
+                    f"distorted pictures displaced; name {parent!r} under 'datasets', too"
+                )
         problems.raise_all()
         return {name: table[name] for name in self.config.datasets}
+
+    def misaligned_sets(self) -> dict[str, str]:
+        """Return the data sets whose pictures are displaced, and whose pictures these are."""
+        return {name: entry.of for name, entry in self.datasets.items() if entry.of}
+
+    def parent_tables(self, dataset: str) -> list[str]:
+        """Return the tables of the data set whose pictures one shows displaced, if it does."""
+        parent = self.dataset(dataset).of
+        folder = self.folder / "resources/datasets"
+        return [str(folder / f"{parent}/{name}.parquet") for name in ("pairs", "images") if parent]
 
     def threshold_sets(self) -> list[str]:
         """Return the names of the data sets that are made of people's thresholds."""
         return [name for name, entry in self.datasets.items() if entry.kind == "thresholds"]
+
+    def answers_figures(self) -> list[str]:
+        """Return the names of the figures of what is answered beside opinions, where it is."""
+        known = {"thresholds": self.threshold_sets(), "invariance": self.misaligned_sets()}
+        return [
+            name
+            for name, figure in ANSWERS_FIGURES.items()
+            if any(known[answer] for answer in figure.needs)
+        ]
+
+    def opinions(self) -> list[str]:
+        """Return the data sets of people's opinions, ratings or choices, each picture once."""
+        return [
+            name
+            for name, entry in self.datasets.items()
+            if entry.kind not in ("thresholds", "misaligned")
+        ]
 
     def scored(self) -> list[str]:
         """Return the ids of all selected models, then the names of all baselines."""
@@ -312,5 +345,8 @@ class Selection:
 
 
 def _is_rated(entry: DatasetEntry) -> bool:
-    """Tell whether people rated pictures, instead of choosing between two or just seeing them."""
-    return entry.kind != "thresholds" and not of_triplets(entry)
+    """Tell whether people rated pictures, instead of choosing between two or just seeing them.
+
+    Those of a misaligned data set were rated, but where they were, and are counted there.
+    """
+    return entry.kind not in ("thresholds", "misaligned") and not of_triplets(entry)

@@ -5,13 +5,22 @@ the fingerprints of the stages it reads from. A change anywhere upstream therefo
 fingerprint downstream, and nothing else does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from dissect_iqa.correlation.contests import MOST
-from dissect_iqa.files.provenance import canonical_json, fingerprint, table_provenance
+from dissect_iqa.datasets.tables import Dataset, read_dataset
+from dissect_iqa.files.provenance import (
+    canonical_json,
+    fingerprint,
+    read_table,
+    table_provenance,
+)
 from dissect_iqa.study.rehearsal import REHEARSAL_VERSION
 from dissect_iqa.study.selection import Selection
 from dissect_iqa.zoo.seeds import seed_of
@@ -51,6 +60,22 @@ class Study(Selection):
             specs.append(self.spec("fit_readouts", dataset, name))
         return specs
 
+    def read(
+        self, stage: str, datasets: Iterable[str], paths: Iterable[Path | str]
+    ) -> dict[str, pd.DataFrame]:
+        """Return, by data set, the tables that a stage made of some, if they are this study's."""
+        return {
+            name: read_table(path, self.spec(stage, name))
+            for name, path in zip(datasets, paths, strict=True)
+        }
+
+    def read_distances(
+        self, dataset: str, paths: Iterable[Path | str]
+    ) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield each model's and metric's name and its distances on a data set."""
+        for name, path in zip(self.scored(), paths, strict=True):
+            yield name, read_table(path, self.distances_spec(dataset, name))
+
     def correlations(self) -> list[tuple[str, str, str]]:
         """Return (data set, model or metric, spec) of every table that is collected."""
         return [
@@ -69,6 +94,14 @@ class Study(Selection):
             for name in self.datasets
         }
 
+    def parent(self, dataset: str) -> Dataset | None:
+        """Return the prepared data set whose pictures one shows displaced, if it does."""
+        name = self.dataset(dataset).of
+        if name is None:
+            return None
+        folder = self.folder / "resources/datasets" / name
+        return read_dataset(folder, self.spec("fetch_dataset", name))
+
     def labels(self) -> dict[str, str | None]:
         """Return each data set's remark that must stand beside its results."""
         return {name: facts["label"] for name, facts in self.dataset_facts().items()}
@@ -77,6 +110,8 @@ class Study(Selection):
 def _fetch_dataset(study: Study, dataset: str, _: str) -> dict[str, Any]:
     study.dataset(dataset)  # which says it if there is none
     content: dict[str, Any] = {"dataset": dataset, "entry": study.own.datasets[dataset]}
+    if parent := study.dataset(dataset).of:
+        content["parent"] = study.fingerprint("fetch_dataset", parent)
     if study.config.rehearse:
         content["shortest_side"] = study.rehearsed_side()
     return content
@@ -169,8 +204,33 @@ def _hold_contests(study: Study, dataset: str, _: str) -> dict[str, Any]:
     }
 
 
+def _measure_invariance(study: Study, dataset: str, _: str) -> dict[str, Any]:
+    of = study.dataset(dataset).of or ""
+    return {
+        "dataset": dataset,
+        "of": of,
+        "distances": {
+            name: [fingerprint(study.distances_spec(data, name)) for data in (of, dataset)]
+            for name in study.scored()
+        },
+        "statistics": study.config.statistics.model_dump(mode="json"),
+    }
+
+
+def _answers(study: Study) -> dict[str, Any]:
+    """What is answered beside opinions."""
+    return {
+        stage: {name: study.fingerprint(stage, name) for name in names}
+        for stage, names in (
+            ("find_thresholds", study.threshold_sets()),
+            ("measure_invariance", study.misaligned_sets()),
+        )
+    }
+
+
 def _test_claims(study: Study, *_: str) -> dict[str, Any]:
     return {
+        "answers": _answers(study),
         "collected": study.fingerprint("collect"),
         "contests": {name: study.fingerprint("hold_contests", name) for name in study.rated()},
         "planned_contests": study.planned_contests(),
@@ -193,12 +253,10 @@ def _plot_contests(study: Study, *_: str) -> dict[str, Any]:
     }
 
 
-def _plot_thresholds(study: Study, _: str, figure: str) -> dict[str, Any]:
+def _plot_answers(study: Study, _: str, figure: str) -> dict[str, Any]:
     return {
         "collected": study.fingerprint("collect"),
-        "thresholds": {
-            name: study.fingerprint("find_thresholds", name) for name in study.threshold_sets()
-        },
+        "answers": _answers(study),
         "models": study.descriptions(),
         "figure": figure,
         "style": study.config.figures.model_dump(mode="json"),
@@ -302,14 +360,24 @@ STAGES = {
         _CORRELATING,
     ),
     "collect": Stage(
-        2,
+        3,
         _collect,
-        ("correlation/collect.py", "correlation/ceiling.py", *_CORRELATING),
+        (
+            "correlation/collect.py",
+            "correlation/summary.py",
+            "correlation/ceiling.py",
+            *_CORRELATING,
+        ),
     ),
     "find_thresholds": Stage(
         1,
         _find_thresholds,
         ("thresholds/*.py", "datasets/thresholds/table.py"),
+    ),
+    "measure_invariance": Stage(
+        1,
+        _measure_invariance,
+        ("invariance/*.py", *_CORRELATING),
     ),
     "hold_contests": Stage(
         2,
@@ -325,6 +393,7 @@ STAGES = {
         2,
         _test_claims,
         (
+            "claims/answers.py",
             "claims/test_claims.py",
             "claims/claims.py",
             "claims/evidence.py",
@@ -343,10 +412,18 @@ STAGES = {
         _plot_contests,
         ("figures/contests.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
     ),
-    "plot_thresholds": Stage(
+    "plot_answers": Stage(
         1,
-        _plot_thresholds,
-        ("figures/thresholds.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
+        _plot_answers,
+        (
+            "figures/answers.py",
+            "figures/invariance.py",
+            "figures/thresholds.py",
+            "figures/style.py",
+            "figures/labels.py",
+            "figures/save.py",
+            "claims/answers.py",
+        ),
     ),
     "write_methods": Stage(
         2,

@@ -171,6 +171,7 @@ def print_study(study: Any) -> None:
         else "snakemake --report report.html",
     }
     frame = read_table(table)
+    frame = frame[~frame["dataset"].isin(study.misaligned_sets())]
     print_summary(
         frame, study.models_frame(), study.labels(), places, settings=study.config.figures
     )

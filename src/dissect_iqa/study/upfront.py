@@ -107,6 +107,8 @@ def _weights(resources: Path, row: ModelRow) -> Path:
 
 def _check_data_set(study: Study, name: str, folder: Path) -> None:
     entry = study.datasets[name]
+    if entry.kind == "misaligned":
+        return  # as its parent, which is looked at, too
     if entry.kind == "thresholds":
         from dissect_iqa.datasets.thresholds.make import selected
 

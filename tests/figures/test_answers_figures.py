@@ -1,4 +1,4 @@
-"""Figures of contrast thresholds show what their tables hold, and say what they rest on."""
+"""Figures of what is answered beside opinions show what their tables hold, and say on what."""
 
 import figure_data as data
 import numpy as np
@@ -6,17 +6,19 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from dissect_iqa.figures.plot import THRESHOLD_FIGURES, plot_thresholds
+from dissect_iqa.figures.answers import draw_answers
+from dissect_iqa.figures.invariance import draw_invariance
+from dissect_iqa.figures.plot import ANSWERS_FIGURES, plot_answers
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
-from dissect_iqa.figures.thresholds import draw_answers, draw_sensitivity, within_depth
+from dissect_iqa.figures.thresholds import draw_sensitivity
 
 DIRECTIONS = ("luminance", "red-green")
 
 
 @pytest.fixture(scope="module")
 def tables():
-    """Correlations, thresholds of layers and of stimuli, models: all made up."""
+    """Correlations, thresholds of layers and of stimuli, invariance, models: all made up."""
     models = data.models()
     correlations = data.correlations(models, distances=("rmse",))
     rows, details, rng = [], [], np.random.default_rng(0)
@@ -50,8 +52,25 @@ def tables():
     layers = pd.DataFrame([*rows, ceiling])
     return {
         "correlations": correlations, "layers": layers, "stimuli": pd.DataFrame(details),
-        "models": models,
+        "models": models, "invariance": invariance(correlations),
     }  # fmt: skip
+
+
+def invariance(correlations):
+    """Return what is left on two sets of displaced pictures; of one layer nothing can be said."""
+    rows = correlations[
+        (correlations["subset"] == "all") & (correlations["statistic"] == "srcc")
+        & (correlations["kind"] != "ceiling") & (correlations["dataset"] == "demo")
+    ]  # fmt: skip
+    keys = ["model", "kind", "layer", "depth", "distance"]
+    moved = rows[keys].assign(of="demo", aligned=rows["value"], n=390)
+    moved["kept"] = np.where(moved["kind"] == "metric", 0.4, 0.6 + 0.3 * moved["depth"])
+    moved["misaligned"] = moved["aligned"] * moved["kept"]
+    moved.loc[moved.index[3], "kept"] = np.nan
+    return pd.concat(
+        [moved.assign(dataset="shifted"), moved.assign(dataset="turned", kept=moved["kept"] / 2)],
+        ignore_index=True,
+    )
 
 
 def texts(figure):
@@ -60,8 +79,11 @@ def texts(figure):
     )
 
 
-ANSWERS = THRESHOLD_FIGURES["answers"].takes
-LABELS = {"demo": data.NOTICE, "light": "Scores are multiples of thresholds."}
+LABELS = {
+    "demo": data.NOTICE,
+    "light": "Scores are multiples of thresholds.",
+    "shifted": "Pictures are moved.",
+}
 
 
 def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
@@ -91,54 +113,78 @@ def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
     np.testing.assert_allclose(thin.get_ydata() / thick.get_ydata(), 10**-0.1)
 
 
-def test_answers_are_read_at_the_same_layers(tables):
+def answered(tables, **others):
+    tables = {**tables, **others}
     settings = FigureSettings()
     with look(settings):
-        figure = draw_answers(*(tables[n] for n in ANSWERS), LABELS, settings)
+        takes = ANSWERS_FIGURES["answers"].takes
+        figure = draw_answers(*(tables[name] for name in takes), LABELS, settings)
         figure.canvas.draw()
+    return figure
+
+
+def test_answers_are_read_at_the_same_layers(tables):
+    figure = answered(tables)
     words = texts(figure)
-    for expected in ("one observer", "Over 7 networks", "rank correlation", "classic metric"):
-        assert expected in words
+    for expected in (
+        *("one observer", "trained networks", "rank correlation", "classic metric"),
+        *("kept, shifted", "kept, turned", "Pictures are moved", "multiples of thresholds"),
+    ):
+        assert expected in words, expected
     left, right = figure.subfigs[0].subfigs
-    above, below = left.axes
+    above, below, *moved = left.axes
     own = tables["layers"].query("statistic == 'rmse_db' and direction == 'all'")
-    own = own[own["model"] == tables["models"]["id"].iloc[0]]
+    model = tables["models"]["id"].iloc[0]
+    own = own[own["model"] == model]
     wanted = own.sort_values("depth")["value"].to_numpy()
     assert any(np.array_equal(line.get_ydata(), wanted) for line in below.lines)
     assert below.yaxis_inverted() and right.axes[0].xaxis_inverted()
     assert len(right.axes[0].lines) == sum(tables["models"]["points"]) + len(data.BASELINES)
     assert len(above.lines) == len(tables["models"]) + len(data.BASELINES)
+    for axes, name in zip(moved, ("shifted", "turned"), strict=True):
+        kept = tables["invariance"]
+        kept = kept[(kept["dataset"] == name) & (kept["model"] == model) & kept["kept"].notna()]
+        kept = kept.sort_values("depth")["kept"].to_numpy()
+        assert any(np.array_equal(line.get_ydata(), kept) for line in axes.lines)
+
+
+@pytest.mark.parametrize("lacking, panels", [("layers", 3), ("invariance", 2)])
+def test_answers_that_were_not_asked_for_have_no_panel(tables, lacking, panels):
+    figure = answered(tables, **{lacking: pd.DataFrame()})
+    body = figure.subfigs[0]
+    column = body if lacking == "layers" else body.subfigs[0]
+    assert len(column.axes) == panels
+    assert ("rank correlation" in texts(figure)) == (lacking == "invariance")
 
 
 def test_without_rated_pictures_there_is_a_sentence(tables):
     only = tables["correlations"].assign(dataset="light")
-    figure = draw_answers(only, tables["layers"], tables["models"], {}, FigureSettings())
-    assert "No network was measured both on rated pictures and on thresholds" in texts(figure)
+    figure = answered(tables, correlations=only, invariance=pd.DataFrame())
+    assert "No network was measured on rated pictures and on thresholds" in texts(figure)
 
 
-@pytest.mark.parametrize("name", THRESHOLD_FIGURES)
+def test_invariance_shows_shares_and_what_was_before(tables):
+    settings = FigureSettings()
+    with look(settings):
+        takes = ANSWERS_FIGURES["invariance"].takes
+        figure = draw_invariance(*(tables[name] for name in takes), LABELS, settings)
+        figure.canvas.draw()
+    words = texts(figure)
+    for expected in ("shifted", "turned", "PSNR", "Pictures are moved", "keep 0.", "aligned"):
+        assert expected in words, expected
+    left, right = figure.subfigs[0].axes
+    rows = tables["invariance"].query("dataset == 'shifted'")
+    model = tables["models"]["id"].iloc[0]
+    kept = rows[rows["model"] == model].dropna(subset=["kept"]).sort_values("depth")["kept"]
+    assert any(np.array_equal(line.get_ydata(), kept) for line in left.lines)
+    dots = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in right.lines
+            if len(line.get_xdata()) == 1}  # fmt: skip
+    wanted = set(zip(rows["aligned"], rows["misaligned"], strict=True))
+    assert wanted == dots
+
+
+@pytest.mark.parametrize("name", ANSWERS_FIGURES)
 def test_files_of_all_formats(tables, tmp_path, name):
-    plot_thresholds(name, tables, LABELS, tmp_path / name, spec="{}")
+    parts = {key: [table] for key, table in tables.items()}
+    plot_answers(name, parts, LABELS, tmp_path / name, spec="{}")
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}
-
-
-@pytest.mark.parametrize("coupling", [0.0, 1.0, -1.0])
-def test_what_goes_together_only_by_depth_is_taken_off(coupling):
-    """Both answers fall with depth in every network; only the networks' own parts may couple."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for model in range(30):
-        quality = rng.normal()
-        for depth in np.arange(1, 11) / 10:
-            opinion = 0.8 - 0.5 * depth + 0.05 * quality
-            error = 8 + 6 * depth - coupling * quality + (coupling == 0) * rng.normal()
-            rows.append((f"m{model}", depth, opinion, error))
-    table = pd.DataFrame(rows, columns=["model", "depth", "opinion", "thresholds"])
-    rho, low, high = within_depth(table)
-    assert low <= rho <= high
-    if coupling:
-        assert rho * coupling > 0.5 and low * high > 0
-    else:
-        assert abs(rho) < 0.25
-    few = table[table["model"].isin(["m0", "m1"])]
-    assert np.isnan(within_depth(few)[1])

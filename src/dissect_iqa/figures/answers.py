@@ -1,0 +1,243 @@
+"""What layers answer beside opinions, over depth: thresholds and invariance in one column."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dissect_iqa.claims.answers import join_answers, within_depth
+from dissect_iqa.claims.evidence import FEWEST_FAMILIES
+from dissect_iqa.figures import style
+from dissect_iqa.figures.points import Functions, functions, legend_handles
+from dissect_iqa.figures.select import View, views
+from dissect_iqa.figures.settings import FigureSettings
+
+Labels = Mapping[str, str | None]
+#: Millimetres of one profile.
+_PROFILE = 42.0
+
+
+def draw_answers(
+    correlations: pd.DataFrame,
+    layers: pd.DataFrame,
+    invariance: pd.DataFrame,
+    models: pd.DataFrame,
+    labels: Labels,
+    settings: FigureSettings | None = None,
+) -> Figure:
+    """Draw over depth what layers answer, and opinions against thresholds.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        The collected correlations.
+    layers : DataFrame
+        What `dissect_iqa.thresholds.find_thresholds.find_thresholds` returned, of all data sets.
+    invariance : DataFrame
+        What `dissect_iqa.invariance.measure_invariance.measure_invariance` returned, of all.
+    models : DataFrame
+        See `dissect_iqa.zoo.row.ModelRow.description`.
+    labels : mapping of str to str or None
+        By data set, a notice that must accompany its results.
+    settings : FigureSettings, optional
+        Look and choices.
+    """
+    settings = settings or FigureSettings()
+    lights = list(dict.fromkeys(layers["dataset"])) if len(layers) else []
+    opinions = _opinions(correlations, layers, invariance, models, labels, settings)
+    blocks: dict[str, tuple[View, str, dict[str, pd.DataFrame]]] = {}
+    for view in opinions:
+        moved: dict[str, pd.DataFrame] = {}
+        if len(invariance):
+            own = invariance[invariance["of"] == view.dataset]
+            moved = {str(name): rows for name, rows in own.groupby("dataset", sort=False)}
+        for light in lights or [""]:
+            title = ", ".join(name for name in (view.dataset, light, *moved) if name)
+            if light or moved:
+                blocks[title] = (view, light, moved)
+    if not blocks:
+        text = (
+            "No network was measured on rated pictures and on thresholds or misaligned ones, too."
+        )
+        return style.statement(text, None, settings)
+    heights = {
+        title: _PROFILE * (1 + bool(light) + len(moved)) + 10
+        for title, (_, light, moved) in blocks.items()
+    }
+    figure, bodies = style.blocks(heights, labels, settings)
+    for title, (body, foot) in bodies.items():
+        view, light, moved = blocks[title]
+        look = functions(view, settings)
+        seen = layers[layers["dataset"] == light] if light else None
+        left, right = body.subfigures(1, 2, width_ratios=(1.15, 1)) if light else (body, None)
+        table = _columns(left, view, seen, moved, look)
+        if right is not None and light:
+            _against(right.subplots(), table, view, look)
+            ceiling = _ceiling(layers, light)
+            if np.isfinite(ceiling):
+                _mark(left.axes[1], ceiling)
+        style.legend(body, legend_handles(look, baselines=True), settings)
+        foot(_words(table, view, light, moved))
+    return figure
+
+
+def _opinions(
+    correlations: pd.DataFrame,
+    layers: pd.DataFrame,
+    invariance: pd.DataFrame,
+    models: pd.DataFrame,
+    labels: Labels,
+    settings: FigureSettings,
+) -> list[View]:
+    """Return the views of data sets that people rated, each picture once."""
+    tables = [table for table in (layers, invariance) if len(table)]
+    others = {name for table in tables for name in table["dataset"].unique()}
+    rated = correlations[~correlations["dataset"].isin(others)]
+    found = views(rated, models, dict(labels), settings) if len(rated) else []
+    return [view for view in found if len(view.layers)]
+
+
+def opinion_of(view: View) -> pd.DataFrame:
+    """Return each layer's and metric's agreement: `model, layer, distance, depth, opinion`."""
+    rows = [view.at(view.distance), view.baselines]
+    opinion = pd.concat([part for part in rows if len(part)], ignore_index=True)
+    opinion = opinion.rename(columns={"value": "opinion"})
+    return opinion[["model", "layer", "distance", "depth", "opinion"]]
+
+
+def _columns(
+    body: Any,
+    view: View,
+    seen: pd.DataFrame | None,
+    moved: Mapping[str, pd.DataFrame],
+    look: Functions,
+) -> pd.DataFrame:
+    """Draw the profiles of all answers in one column; return opinions beside thresholds."""
+    opinion = opinion_of(view)
+    rows = 1 + (seen is not None) + len(moved)
+    axes = list(np.atleast_1d(body.subplots(rows, 1, sharex=True)))
+    first = join_answers(opinion, seen)
+    draw_profiles(axes[0], first, "opinion", look)
+    axes[0].set_ylabel(f"opinions: {style.short_statistic(view)}")
+    place = 1
+    if seen is not None:
+        draw_profiles(axes[1], first.dropna(subset=["thresholds"]), "thresholds", look)
+        axes[1].set_ylabel("thresholds: RMSE (dB)")
+        axes[1].invert_yaxis()
+        place = 2
+    for (name, rows_of), part in zip(moved.items(), axes[place:], strict=True):
+        kept = join_answers(opinion, invariance=rows_of).dropna(subset=["kept"])
+        draw_profiles(part, kept, "kept", look)
+        part.axhline(1, color=style.INK, linewidth=0.6)
+        part.set_ylabel(f"kept, {name}" if len(moved) > 1 else "misaligned: share kept")
+        part.set_ylim(bottom=min(0.0, *kept["kept"]))
+    axes[-1].set_xlabel("relative depth")
+    return first
+
+
+def draw_profiles(axes: Axes, table: pd.DataFrame, column: str, look: Functions) -> None:
+    """Draw a column over depth: a line a network, a dotted level a metric.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to.
+    table : DataFrame
+        `model, depth` and the column; metrics have no depth.
+    column : str
+        What is drawn.
+    look : Functions
+        Colours of the networks' functions.
+    """
+    for model, rows in table.groupby("model", sort=False):
+        group = look.of.get(str(model))
+        if group is None:
+            level = rows[column].iloc[0]
+            axes.axhline(level, color=style.MUTED, linewidth=0.7, linestyle=(0, (1, 1.6)))
+            continue
+        rows = rows.sort_values("depth", kind="stable")
+        line = (0, (3.2, 1.4)) if group == "untrained" else "-"
+        axes.plot(rows["depth"], rows[column], color=look.colours[group], linestyle=line)
+    axes.grid(axis="y", color=style.HAIRLINE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def draw_dots(axes: Axes, table: pd.DataFrame, x: str, y: str, look: Functions) -> None:
+    """Draw one column against another: a dot a layer, the larger the deeper, a diamond a metric.
+
+    Parameters
+    ----------
+    axes, table, look
+        As of `draw_profiles`.
+    x, y : str
+        Columns of the table.
+    """
+    for row in table.to_dict("records"):
+        group = look.of.get(str(row["model"]))
+        colour = look.colours[group] if group else style.MUTED
+        depth = 1.0 if np.isnan(row["depth"]) else row["depth"]
+        axes.plot(
+            row[x],
+            row[y],
+            "o" if group else "D",
+            color=colour,
+            markerfacecolor="white" if group == "untrained" else colour,
+            markersize=2 + 3 * depth,
+            markeredgewidth=0.7,
+            alpha=0.8,
+        )
+    axes.grid(color=style.HAIRLINE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _against(axes: Axes, table: pd.DataFrame, view: View, look: Functions) -> None:
+    draw_dots(axes, table.dropna(subset=["thresholds"]), "thresholds", "opinion", look)
+    axes.invert_xaxis()
+    axes.set_xlabel("thresholds: RMSE (dB), better to the right")
+    axes.set_ylabel(f"opinions: {style.short_statistic(view)}")
+
+
+def _mark(axes: Axes, ceiling: float) -> None:
+    axes.axhline(ceiling, color=style.INK, linewidth=0.8)
+    axes.annotate(
+        "one observer", (1, ceiling), xycoords=("axes fraction", "data"), ha="right",
+        va="bottom", fontsize=style.TINY, xytext=(0, 1), textcoords="offset points",
+    )  # fmt: skip
+
+
+def _ceiling(layers: pd.DataFrame, dataset: str) -> float:
+    rows = layers[
+        (layers["dataset"] == dataset) & (layers["kind"] == "ceiling")
+        & (layers["direction"] == "all") & (layers["statistic"] == "rmse_db")
+    ]  # fmt: skip
+    return float(rows["value"].iloc[0]) if len(rows) else np.nan
+
+
+def _words(table: pd.DataFrame, view: View, light: str, moved: Mapping[str, pd.DataFrame]) -> str:
+    said = []
+    if light:
+        trained = view.models[~view.models["untrained"].astype(bool)]
+        own = table[table["model"].isin(trained.index)].dropna(subset=["depth", "thresholds"])
+        models = own["model"].nunique()
+        rho, low, high = within_depth(own, trained["family"])
+        text = f"Over {models} trained networks, within fifths of the depth, the rank correlation "
+        text += "of opinions and thresholds "
+        text += f"is {rho:+.2f}" if np.isfinite(rho) else "can't be told"
+        if np.isfinite(low):
+            text += f" (95 % over families: {low:+.2f} to {high:+.2f})"
+        elif np.isfinite(rho):
+            text += f" (no interval: fewer than {FEWEST_FAMILIES} families)"
+        said.append(f"{text}; positive: layers that follow opinions see like people.")
+    said.append(f"Distance: {style.rule(view)}")
+    if light:
+        said.append(
+            f"Thresholds: {light}, each study by a criterion fitted to the others; less error is "
+            "up and to the right."
+        )
+    if moved:
+        said.append("Share kept: misaligned over aligned correlation with opinions.")
+    dots = "Larger dots: deeper layers. " if light else ""
+    return f"{' '.join(said)} {dots}Dotted: metrics; dashed, open: untrained."

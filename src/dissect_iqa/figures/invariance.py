@@ -1,0 +1,123 @@
+"""What misalignment leaves of the agreement of layers and metrics with people."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dissect_iqa.figures import style
+from dissect_iqa.figures.answers import draw_dots, draw_profiles, opinion_of
+from dissect_iqa.figures.labels import text_width
+from dissect_iqa.figures.points import Functions, functions, legend_handles
+from dissect_iqa.figures.select import View, views
+from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.invariance.measure_invariance import BEST
+
+#: Millimetres of one misalignment's two panels.
+_HEIGHT = 78.0
+
+
+def draw_invariance(
+    correlations: pd.DataFrame,
+    invariance: pd.DataFrame,
+    models: pd.DataFrame,
+    labels: Mapping[str, str | None],
+    settings: FigureSettings | None = None,
+) -> Figure:
+    """Draw the share of its correlation that each layer keeps, and what is left against what was.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        The collected correlations.
+    invariance : DataFrame
+        What `dissect_iqa.invariance.measure_invariance.measure_invariance` returned, of all sets.
+    models : DataFrame
+        See `dissect_iqa.zoo.row.ModelRow.description`.
+    labels : mapping of str to str or None
+        By data set, a notice that must accompany its results.
+    settings : FigureSettings, optional
+        Look and choices.
+    """
+    settings = settings or FigureSettings()
+    names = list(dict.fromkeys(invariance["dataset"]))
+    rated = correlations[correlations["dataset"].isin(set(invariance["of"]))]
+    of = {view.dataset: view for view in views(rated, models, dict(labels), settings)}
+    figure, bodies = style.blocks(dict.fromkeys(names, _HEIGHT), labels, settings)
+    for name, (body, foot) in bodies.items():
+        rows = invariance[(invariance["dataset"] == name) & (invariance["layer"] != BEST)]
+        view = of[str(rows["of"].iloc[0])]
+        if not len(view.layers) and not len(view.baselines):
+            style.say(body, "Neither a network layer nor a metric has a correlation here.")
+            continue
+        look = functions(view, settings)
+        table = _table(view, rows)
+        left, right = body.subplots(1, 2)
+        draw_profiles(left, table.dropna(subset=["kept"]), "kept", look)
+        left.axhline(1, color=style.INK, linewidth=0.6)
+        left.set_xlabel("relative depth")
+        left.set_ylabel(f"share of {style.short_statistic(view)} kept")
+        _before_and_after(right, table, view, look)
+        style.legend(body, legend_handles(look, bool(len(view.baselines))), settings)
+        foot(_words(table, view))
+    return figure
+
+
+def _table(view: View, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `model, depth, aligned, misaligned, kept` at the view's distance, and of metrics."""
+    keys = ["model", "layer", "distance"]
+    shown = opinion_of(view)[[*keys, "depth"]].astype(dict.fromkeys(keys, object))
+    numbers = rows.astype(dict.fromkeys(keys, object)).set_index(keys)
+    return shown.join(numbers[["aligned", "misaligned", "kept"]], on=keys)
+
+
+def _before_and_after(axes: Axes, table: pd.DataFrame, view: View, look: Functions) -> None:
+    known = table.dropna(subset=["aligned", "misaligned"])
+    draw_dots(axes, known, "aligned", "misaligned", look)
+    numbers = known[["aligned", "misaligned"]].to_numpy()
+    low, high = (float(numbers.min()), float(numbers.max())) if len(known) else (0.0, 1.0)
+    axes.plot([low, high], [low, high], color=style.INK, linewidth=0.6, zorder=1)
+    short = style.short_statistic(view)
+    axes.set_xlabel(f"{short}, aligned")
+    axes.set_ylabel(f"{short}, misaligned")
+    metrics = known[~known["model"].isin(view.models.index)]
+    _name_metrics(axes, metrics, high - low)
+
+
+def _name_metrics(axes: Axes, metrics: pd.DataFrame, span: float) -> None:
+    """Write each metric beside its diamond, on the side where there is room."""
+    left, right = axes.get_xlim()
+    for row in metrics.itertuples():
+        title = style.display(str(row.model), baseline=True)
+        room = (right - row.aligned) / max(right - left, 1e-9) * 190  # points, about
+        inside = text_width(title, style.TINY) + 6 < room
+        axes.annotate(
+            title,
+            (row.aligned, row.misaligned),
+            xytext=(4 if inside else -4, 0),
+            textcoords="offset points",
+            ha="left" if inside else "right",
+            va="center",
+            fontsize=style.TINY,
+            color=style.MUTED,
+        )
+
+
+def _words(table: pd.DataFrame, view: View) -> str:
+    networks = table[table["model"].isin(view.models.index)]
+    best = networks.dropna(subset=["aligned", "kept"]).sort_values("aligned", kind="stable")
+    best = best.drop_duplicates("model", keep="last")
+    said = []
+    if len(best):
+        said.append(
+            f"At their best layer {len(best)} networks keep {best['kept'].median():.2f} of it "
+            f"(median; {best['kept'].min():.2f} to {best['kept'].max():.2f})."
+        )
+    said.append(f"Distance: {style.rule(view)}")
+    said.append(
+        "Only layers and metrics whose aligned correlation can be told from none have a share. On "
+        "the line, nothing is lost. Larger dots: deeper layers; dotted lines: metrics; dashed, "
+        "open: untrained."
+    )
+    return " ".join(said)

@@ -1,0 +1,41 @@
+# What misalignment leaves of the correlations, for data sets that show another's pictures displaced.
+
+
+rule measure_invariance:
+    input:
+        aligned=lambda wildcards: expand(
+            "<results>/distances/{dataset}/{name}.parquet",
+            dataset=study.dataset(wildcards.dataset).of,
+            name=study.scored(),
+        ),
+        misaligned=lambda wildcards: expand(
+            "<results>/distances/{dataset}/{name}.parquet",
+            dataset=wildcards.dataset,
+            name=study.scored(),
+        ),
+        aligned_pairs=lambda wildcards: expand(
+            "<resources>/datasets/{dataset}/pairs.parquet",
+            dataset=study.dataset(wildcards.dataset).of,
+        ),
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+    output:
+        layers="<results>/invariance/{dataset}/layers.parquet",
+        summary=report(
+            "<results>/invariance/{dataset}/summary.csv",
+            caption="../report/invariance_table.rst",
+            category="Tables",
+            labels={"table": "invariance, {dataset}"},
+        ),
+    log:
+        "<logs>/measure_invariance/{dataset}.log",
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        spec=lambda wildcards: study.spec("measure_invariance", wildcards.dataset),
+    message:
+        "What misalignment leaves of the correlations: {wildcards.dataset}"
+    script:
+        "../scripts/measure_invariance.py"
