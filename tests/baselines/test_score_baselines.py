@@ -1,7 +1,7 @@
 """Baseline metrics: the published values, the libraries they must equal, and bad input."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +64,7 @@ class Folder:
     root: Path
     pairs: pd.DataFrame
     prepared: pd.DataFrame | None = None
+    facts: dict = field(default_factory=dict)
 
     @property
     def images(self):
@@ -481,4 +482,83 @@ def test_value_that_is_not_a_number_is_refused(folder, monkeypatch):
 def test_names_know_their_trunks():
     assert trunks(["psnr", "dists", "lpips_vgg", "lpips_alex"]) == ["alexnet", "vgg16"]
     assert check_baseline("ms_ssim").smallest == 11 * 16
-    assert {name for name, entry in BASELINES.items() if not entry.trunk} == set(CLASSIC)
+    assert {name for name, entry in BASELINES.items() if not entry.on_device} == set(CLASSIC)
+    assert [name for name, entry in BASELINES.items() if entry.sees] == ["cvvdp"]
+
+
+# --- ColorVideoVDP, from its authors' package ---------------------------------------------
+
+DISPLAY = {"peak": 200.0, "black": 0.1, "primaries": "sRGB", "pixels_per_degree": 32.0,
+           "pixels": 64}  # fmt: skip
+
+
+def test_vdp_is_what_the_authors_package_says(pair, no_network):
+    from dissect_iqa.baselines.vdp import _hushed, vdp_metric
+
+    with _hushed():
+        import pycvvdp
+
+        theirs = pycvvdp.cvvdp(
+            display_name="standard_fhd", heatmap=None, device=torch.device("cpu")
+        )
+        reference, distorted = pair
+        jod, _ = theirs.predict(distorted, reference, dim_order="HWC")
+    ours = vdp_metric("cpu")(reference, distorted)
+    assert ours == pytest.approx(10 - float(jod), abs=1e-4) and ours > 0.1
+
+
+def test_vdp_grows_with_what_can_be_seen(pair):
+    from dissect_iqa.baselines.vdp import vdp_metric
+
+    rng, metric = np.random.default_rng(0), vdp_metric("cpu", DISPLAY)
+    values = [metric(pair[0], noisy(rng, pair[0], amount)) for amount in (0, 2, 10, 40)]
+    assert values[0] == 0 and (np.diff(values) > 0).all()
+    # 16 bits per channel say the same
+    one, other = pair[0], noisy(rng, pair[0], 10)
+    deep = [picture * np.uint16(257) / 257 for picture in (one, other)]
+    assert metric(*deep) == pytest.approx(metric(one, other), abs=1e-5)
+    # from further away less of the noise is seen, and on a darker display
+    far = vdp_metric("cpu", {**DISPLAY, "pixels_per_degree": 128.0})
+    dark = vdp_metric("cpu", {**DISPLAY, "peak": 5.0, "black": 0.0})
+    assert far(one, other) < metric(one, other) > dark(one, other)
+
+
+@pytest.mark.parametrize("primaries", ["sRGB", "Display P3", "ITU-R BT.2020"])
+def test_vdp_takes_the_display_of_the_data_set(primaries):
+    """A patch of one light is the same light, whatever primaries make it."""
+    from dissect_iqa.baselines.vdp import vdp_metric
+    from dissect_iqa.datasets.thresholds.display import Display
+
+    display = Display(200.0, 0.1, primaries, 32.0)
+    plain = np.full((64, 64, 3), [30.0, 15.0, 0.5])
+    patch = plain.copy()
+    patch[24:40, 24:40] *= [1.02, 0.98, 1.0]
+    shown = [display.encode(cones) / 257 for cones in (plain, patch)]
+    found = vdp_metric("cpu", {**DISPLAY, "primaries": primaries})(*shown)
+    same = Display(200.0, 0.1, "sRGB", 32.0)
+    wanted = vdp_metric("cpu", DISPLAY)(*(same.encode(cones) / 257 for cones in (plain, patch)))
+    assert found == pytest.approx(wanted, rel=0.1) and found > 0.01
+
+
+def test_vdp_of_plain_and_small_pictures_is_finite():
+    from dissect_iqa.baselines.vdp import vdp_metric
+
+    metric, side = vdp_metric("cpu"), BASELINES["cvvdp"].smallest
+    for what, picture in plain_pictures(side, side + 3).items():
+        assert metric(picture, picture) == 0, what
+        assert np.isfinite(metric(plain_pictures(side, side + 3)["grey"], picture)), what
+
+
+def test_the_display_reaches_the_metric(pair, tmp_path):
+    from dissect_iqa.baselines.vdp import vdp_metric
+
+    for name, picture in zip(("a", "b"), pair, strict=True):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    pairs = pd.DataFrame(
+        {"pair": [0], "reference": ["a"], "reference_file": ["a.png"], "distorted_file": ["b.png"],
+         "distortion": ["x"], "level": pd.array([1], "Int64")}
+    )  # fmt: skip
+    for facts, display in (({}, None), ({"display": DISPLAY}, DISPLAY)):
+        table = score_baselines("cvvdp", Folder(tmp_path, pairs, facts=facts))
+        assert table["value"].item() == pytest.approx(vdp_metric("cpu", display)(*pair), abs=1e-6)
+        assert table["sign"].item() == -1

@@ -129,6 +129,25 @@ def test_methods_name_and_cite_exactly_what_ran(correlations, models):
     assert "2 networks with random weights" in methods.text
 
 
+def test_methods_say_what_else_was_asked_of_layers(correlations, models):
+    names = ("demo", "light", "moved")
+    every = pd.concat([correlations.assign(dataset=name) for name in names])
+    facts = {
+        **FACTS,
+        "light": {"title": "t", "label": "l", "citation_key": "ashraf2024castlecsf", "stimuli": 48,
+                  "citation": "A", "display": {"peak": 200.0, "pixels_per_degree": 32.0}},
+        "moved": {"title": "m", "of": "demo", "words": "moved to the left by 1 % of their width",
+                  "misalignment": {"interpolation": "none", "border": "mirrored"}},
+    }  # fmt: skip
+    text = describe(every, models, facts, StatisticsSettings(), BIBLIOGRAPHY).text
+    assert text.count("from 6 reference pictures") == 1  # studies and displaced pictures are none
+    assert "experiments (light): 48 stimuli [@ashraf2024castlecsf]" in text
+    assert "pairs of demo with distorted pictures moved to the left by 1 %" in text
+    assert "percentiles over draws of whole studies" in text and "paired jackknife" in text
+    plain = StatisticsSettings(draws=0, logistic=False)
+    assert "nterval" not in describe(every, models, facts, plain, BIBLIOGRAPHY).text
+
+
 def test_non_commercial_and_silent_licences_are_flagged(correlations, models):
     text = describe(correlations, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
     assert "**Non-commercial weights** (1): efflite1_in1k." in text

@@ -1,4 +1,5 @@
 # Distances between reference and distorted picture: at every layer, and by the classic metrics.
+from dissect_iqa.baselines.names import BASELINES
 
 
 rule measure_distances:
@@ -78,7 +79,7 @@ rule score_baselines:
         "../../envs/dissect-iqa.yaml"
     threads: 2
     resources:
-        gpu=lambda wildcards: 1 if study.trunk(wildcards.metric) else 0,
+        gpu=lambda wildcards: int(BASELINES[wildcards.metric].on_device),
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:

@@ -35,6 +35,11 @@ class Baseline:
         Undefined against a reference of one colour.
     cap : float
         The largest value that a table says; pairs beyond it look the same.
+    in_torch : bool
+        Runs in PyTorch, on a GPU if there is one, without a trunk of the project's.
+    sees : bool
+        Has people's contrast sensitivity inside, found from thresholds such as those that it is
+        held against: no rival there, but how close a measure can come.
     """
 
     title: str
@@ -48,6 +53,13 @@ class Baseline:
     family: str = ""
     needs_structure: bool = False
     cap: float = math.inf
+    in_torch: bool = False
+    sees: bool = False
+
+    @property
+    def on_device(self) -> bool:
+        """Whether it runs in PyTorch."""
+        return self.in_torch or self.trunk is not None
 
     @property
     def identical(self) -> float:
@@ -124,6 +136,17 @@ BASELINES: dict[str, Baseline] = {
     "lpips_squeeze": _lpips("SqueezeNet", 32, "squeezenet1_1"),
     "dists": _dists("DISTS", "native size"),
     "dists_256": _dists("DISTS (256)", "short side 256"),
+    "cvvdp": Baseline(
+        "ColorVideoVDP",
+        -1,
+        "Mantiuk, Hanji, Ashraf, Asano, Chapiro, ACM TOG 2024; 10 - JOD, on a 24-inch full-HD "
+        "display of 200 cd/m² at 60 cm in an office, or on the display that the data set states",
+        "mantiuk2024colorvideovdp",
+        32,
+        tuned_on="quality scores of several data sets",
+        in_torch=True,
+        sees=True,
+    ),
 }
 
 

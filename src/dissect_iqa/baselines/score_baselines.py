@@ -1,5 +1,6 @@
 """Score every pair of a data set by one baseline metric."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from dissect_iqa.files.regular_files import read_bytes
 
 log = logging.getLogger(__name__)
 
-#: A metric's name, the path and the spec of its trunk, and the device.
-Settings = tuple[str, str | None, str | None, str]
+#: A metric's name, the path and the spec of its trunk, the device, and the display as JSON.
+Settings = tuple[str, str | None, str | None, str, str | None]
 
 
 def score_baselines(
@@ -79,8 +80,10 @@ def score_baselines(
         distorted = [dataset.path(name) for name in pairs["distorted_file"].iloc[indices]]
         tasks.append((dataset.path(file), distorted))
     bar = tqdm(total=len(pairs), desc=metric, unit="pair", disable=None)
-    with _claimed(device if baseline.trunk else None, processes) as place, bar:
-        settings = (metric, None if trunk is None else str(trunk), trunk_spec, place)
+    display = dataset.facts.get("display")
+    shown = None if display is None else json.dumps(display, sort_keys=True)
+    with _claimed(device if baseline.on_device else None, processes) as place, bar:
+        settings = (metric, None if trunk is None else str(trunk), trunk_spec, place, shown)
         if processes == 1 or place != "cpu":
             for indices, task in zip(rows, tasks, strict=True):
                 for index, value in zip(indices, _score(settings, *task), strict=True):
@@ -158,13 +161,17 @@ def _finite(value: float, name: str, reference: Path, file: Path) -> float:
 
 @lru_cache(maxsize=1)
 def _metric(
-    name: str, trunk: str | None, spec: str | None, device: str
+    name: str, trunk: str | None, spec: str | None, device: str, display: str | None
 ) -> Callable[[np.ndarray, np.ndarray], float]:
     """Return the metric's function, built once a process; torch is loaded only if it's needed."""
     if check_baseline(name).trunk:
         from dissect_iqa.baselines.learned import learned_metric
 
         return learned_metric(name, str(trunk), device, spec)
+    if check_baseline(name).in_torch:
+        from dissect_iqa.baselines.vdp import vdp_metric
+
+        return vdp_metric(device, None if display is None else json.loads(display))
     from dissect_iqa.baselines.classic import CLASSIC
 
     return CLASSIC[name]

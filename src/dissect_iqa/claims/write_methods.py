@@ -1,7 +1,7 @@
 """The methods paragraph and the references of exactly what ran, ready for a paper."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.claims.data_in_words import cite, counted, data_in_words, dataset_key, listed
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.words import statistics_in_words
 from dissect_iqa.distances.measure_distances import DISTANCES
@@ -84,7 +85,7 @@ def describe(
     sections = [
         "# Methods",
         f"**{notice}**" if notice else "",
-        _data(correlations, datasets),
+        data_in_words(correlations, datasets, _STUDY, statistics.draws > 0),
         _models(ran),
         _readout(
             list(dict.fromkeys(networks["distance"])), metrics, _not_downsampled(correlations)
@@ -129,47 +130,8 @@ def _keys(group: str) -> list[str]:
     return [key.strip().removeprefix("@") for key in group.split(";")]
 
 
-def _cite(keys: Iterable[str]) -> str:
-    unique = list(dict.fromkeys(key for key in keys if key))
-    return f" [{'; '.join('@' + key for key in unique)}]" if unique else ""
-
-
-def _listing(items: Sequence[str]) -> str:
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _model_keys(citation: Any) -> list[str]:
     return [key.strip() for key in str(citation or "").split(";") if key.strip()]
-
-
-def _dataset_key(name: str, facts: Mapping[str, Any]) -> str:
-    if facts.get("citation_key"):
-        return str(facts["citation_key"])
-    return f"dataset_{re.sub(r'[^A-Za-z0-9]+', '_', name)}" if facts.get("citation") else ""
-
-
-def _data(correlations: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]]) -> str:
-    sentences = []
-    for name in correlations["dataset"].unique():
-        rows, facts = correlations[correlations["dataset"] == name], datasets[str(name)]
-        size = _count(int(rows["n"].max()), "pair")
-        if "references" in rows and rows["references"].notna().any():
-            size += f" from {_count(int(rows['references'].max()), 'reference picture')}"
-        cite = _cite([_dataset_key(str(name), facts)])
-        text = f"{facts.get('title') or name}{cite}, {size}"
-        if facts.get("label"):
-            text += f" (note: {str(facts['label']).rstrip('.')})"
-        sentences.append(text)
-    return (
-        f"**Data.** Following {_cite([_STUDY]).strip()}, agreement with human opinion was measured "
-        f"on {'; '.join(sentences)}. Scores were turned so that higher means better quality."
-    )
 
 
 def _models(ran: pd.DataFrame) -> str:
@@ -179,16 +141,16 @@ def _models(ran: pd.DataFrame) -> str:
     trained = ran[~untrained]
     parts = []
     for function, rows in trained.groupby("function", sort=False):
-        cite = _cite(key for text in rows["citation"] for key in _model_keys(text))
-        parts.append(f"{function} ({len(rows)}){cite}")
-    text = f"**Networks.** {_count(len(trained), 'pre-trained configuration')} were read"
+        keys = cite(key for text in rows["citation"] for key in _model_keys(text))
+        parts.append(f"{function} ({len(rows)}){keys}")
+    text = f"**Networks.** {counted(len(trained), 'pre-trained configuration')} were read"
     text += f", by what they were trained for: {'; '.join(parts)}." if parts else "."
     if untrained.any():
         rows = ran[untrained]
-        cite = _cite(key for text in rows["citation"] for key in _model_keys(text))
+        keys = cite(key for text in rows["citation"] for key in _model_keys(text))
         text += (
-            f" {_count(len(rows), 'network')} with random weights from a fixed seed "
-            f"served as control{cite}."
+            f" {counted(len(rows), 'network')} with random weights from a fixed seed "
+            f"served as control{keys}."
         )
     return text
 
@@ -197,19 +159,19 @@ def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[st
     words = []
     for name in distances:
         known = DISTANCES.get(name)
-        words.append(known.words + _cite([known.cites]) if known else f"the readout ‘{name}’")
+        words.append(known.words + cite([known.cites]) if known else f"the readout ‘{name}’")
     parts = []
     if words:
         parts.append(
             "**Readout.** The activations for reference and distorted picture were compared at "
-            f"every layer in one forward pass per picture, with {_listing(words)}."
+            f"every layer in one forward pass per picture, with {listed(words)}."
         )
     if metrics:
-        named = [BASELINES[name].title + _cite([BASELINES[name].cites]) for name in metrics]
-        parts.append(f"Classic metrics for comparison: {_listing(named)}.")
+        named = [BASELINES[name].title + cite([BASELINES[name].cites]) for name in metrics]
+        parts.append(f"Classic metrics for comparison: {listed(named)}.")
     if same:
         parts.append(
-            f"On {_listing(same)} SSIM and SSIM (downsampled) are the same numbers: a picture "
+            f"On {listed(same)} SSIM and SSIM (downsampled) are the same numbers: a picture "
             "whose shorter side has fewer than 384 pixels is not downsampled."
         )
     return " ".join(parts)
@@ -228,14 +190,14 @@ def _not_downsampled(correlations: pd.DataFrame) -> list[str]:
 
 
 def _statistics(correlations: pd.DataFrame, settings: StatisticsSettings) -> str:
-    said = (text + _cite(keys) + "." for text, *keys in statistics_in_words(correlations, settings))
+    said = (text + cite(keys) + "." for text, *keys in statistics_in_words(correlations, settings))
     return f"**Statistics.** {' '.join(said)}"
 
 
 def _software() -> str:
     versions = software_versions()
-    listed = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return f"**Software.** dissect-iqa, a Snakemake workflow{_cite(_SOFTWARE)}, with {listed}."
+    numbers = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"**Software.** dissect-iqa, a Snakemake workflow{cite(_SOFTWARE)}, with {numbers}."
 
 
 def _model_table(ran: pd.DataFrame) -> str:
@@ -250,8 +212,8 @@ def _model_table(ran: pd.DataFrame) -> str:
         if licence_flag(str(row.licence)) == "non-commercial":
             licence = f"**non-commercial**: {licence}"
         cells = (row.id, row.architecture, row.function, row.environment, licence)
-        cite = _cite(_model_keys(row.citation)).strip()
-        lines.append("| " + " | ".join(map(cell, (*cells, cite))) + " |")
+        keys = cite(_model_keys(row.citation)).strip()
+        lines.append("| " + " | ".join(map(cell, (*cells, keys))) + " |")
     return "\n".join(lines)
 
 
@@ -282,7 +244,7 @@ def _from_datasets(
     """Make entries from the plain references of data sets that the library doesn't know."""
     entries = {}
     for name, facts in datasets.items():
-        key = _dataset_key(name, facts)
+        key = dataset_key(name, facts)
         if key and key not in library:
             entries[key] = f"@misc{{{key},\n  note = {{{_tex(str(facts.get('citation')))}}}\n}}\n"
     return entries

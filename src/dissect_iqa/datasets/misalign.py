@@ -189,6 +189,7 @@ def _facts(entry: DatasetEntry, parent: Dataset) -> dict[str, Any]:
         "label": " ".join(text for text in (parent.facts.get("label"), label) if text),
         "source": {"label": f"made here from the data set {entry.of}"},
         "of": entry.of,
+        "words": entry.misalign.words,
         "misalignment": {
             **entry.misalign.model_dump(exclude_none=True),
             "interpolation": _MOVED if entry.misalign.shift is not None else _SPLINE,

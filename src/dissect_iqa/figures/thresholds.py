@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.datasets.thresholds.table import DIRECTIONS
 from dissect_iqa.figures import style
 from dissect_iqa.figures.settings import FigureSettings
@@ -98,16 +99,24 @@ def _shown(layers: pd.DataFrame, distance: str) -> dict[str, pd.Series]:
     main = closeness(layers)
     networks = main[(main["kind"] == "network") & (main["distance"] == distance)]
     metrics = main[main["kind"] == "metric"]
+    anchors = metrics[metrics["model"].map(_sees).astype(bool)]
+    metrics = metrics.drop(anchors.index)
     chosen = networks.drop_duplicates("model").head(_NETWORKS)
-    others = pd.concat([metrics.head(1), metrics[metrics["model"] == "psnr"]])
+    others = pd.concat([metrics.head(1), metrics[metrics["model"] == "psnr"], anchors])
     rows = pd.concat([chosen, others.drop_duplicates("model")])
     return {str(row["model"]): row for _, row in rows.iterrows()}
 
 
 def _title(name: str, row: pd.Series) -> str:
     if row["kind"] == "metric":
-        return style.display(name, baseline=True)
+        anchor = " (upper anchor: people’s sensitivity inside)" if _sees(name) else ""
+        return style.display(name, baseline=True) + anchor
     return f"{name} (depth {row['depth']:.2f})"
+
+
+def _sees(name: str) -> bool:
+    """Tell whether a metric was found from such thresholds."""
+    return name in BASELINES and BASELINES[name].sees
 
 
 def _distance(layers: pd.DataFrame) -> str:

@@ -426,8 +426,8 @@ STAGES = {
         ),
     ),
     "write_methods": Stage(
-        2,
+        3,
         _write_methods,
-        ("claims/write_methods.py", "correlation/words.py"),
+        ("claims/write_methods.py", "claims/data_in_words.py", "correlation/words.py"),
     ),
 }

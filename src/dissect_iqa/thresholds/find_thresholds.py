@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.datasets.thresholds.table import read_observers
 from dissect_iqa.distances.tables import KEYS
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Where a row concerns no single layer but the one that is chosen on other studies.
 BEST = "best"
+#: What is said of a metric that was found from such thresholds.
+ANCHOR = "upper anchor: has people's contrast sensitivity inside"
 COLUMNS = [
     *("dataset", "model", *KEYS, "direction", "statistic"),
     *("value", "low", "high", "n", "studies"),
@@ -283,7 +286,8 @@ def summarise_thresholds(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         `dataset, model, kind, distance, layer, depth`; `rmse_db` with `rmse_low` and `rmse_high`,
         `best_rmse_db` (the layer chosen on other studies), `spread_db`, `correlation`,
-        ``bias_<direction>`` of each colour direction; `n` stimuli of `studies`. The layer is the
+        ``bias_<direction>`` of each colour direction; `n` stimuli of `studies`; `note` of a metric
+        that was found from such thresholds, so that it is an upper anchor. The layer is the
         one with the least `rmse_db` (`spread_db` where there is one study). Least first; one
         observer, held against the others, comes last.
     """
@@ -313,7 +317,9 @@ def summarise_thresholds(table: pd.DataFrame) -> pd.DataFrame:
     first = ["dataset", "model", "kind", "distance", "layer", "depth"]
     first += ["rmse_db", "rmse_low", "rmse_high", "best_rmse_db", "spread_db", "correlation"]
     rest = [name for name in chosen if str(name).startswith("bias_")]
-    return chosen[[*first, *rest, "n", "studies"]].reset_index(drop=True)
+    known = [name for name, metric in BASELINES.items() if metric.sees]
+    chosen["note"] = np.where(chosen["model"].isin(known), ANCHOR, "")
+    return chosen[[*first, *rest, "n", "studies", "note"]].reset_index(drop=True)
 
 
 def _observers_weights(rows: Residuals, draws: int, generator: np.random.Generator) -> np.ndarray:
