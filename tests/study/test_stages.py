@@ -38,11 +38,12 @@ def tokens(path: Path) -> str:
 
 
 def code_of(stage: Stage) -> str:
-    """Return the sha256 of what a stage's files say to Python: no comments, no docstrings."""
+    """Return the sha256 of what a stage's files say: Python without comments and docstrings."""
     files = sorted({path for pattern in stage.code for path in PACKAGE.glob(pattern)})
     for pattern in stage.code:
         assert list(PACKAGE.glob(pattern)), f"nothing matches {pattern}"
-    text = "\n".join(f"{path.relative_to(PACKAGE)} {tokens(path)}" for path in files)
+    said = {path: tokens(path) if path.suffix == ".py" else path.read_text() for path in files}
+    text = "\n".join(f"{path.relative_to(PACKAGE)} {said[path]}" for path in files)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -316,6 +316,8 @@ STAGES = {
             "datasets/public/*.py",
             "datasets/decoding/*.py",
             "datasets/thresholds/*.py",
+            "datasets/*.csv",
+            "datasets/thresholds/*.csv",
         ),
     ),
     "fetch_weights": Stage(
@@ -372,7 +374,7 @@ STAGES = {
     "find_thresholds": Stage(
         1,
         _find_thresholds,
-        ("thresholds/*.py", "datasets/thresholds/table.py"),
+        ("thresholds/*.py", "datasets/thresholds/table.py", "datasets/thresholds/*.csv"),
     ),
     "measure_invariance": Stage(
         1,
