@@ -147,6 +147,22 @@ def test_info_of_a_prepared_data_set(study: Study) -> None:
     assert "about 3 min" in line(call("info", "tiny_resnet", "--dataset", "own").stdout, "time")
 
 
+def test_info_of_data_sets_that_are_not_made_yet(study: Study) -> None:
+    append(
+        "config/datasets.yaml",
+        "light: {kind: thresholds, most: 10, pixels: 96}\n"
+        "moved: {kind: misaligned, of: tid, misalign: {rotate: 1}}\ntid: {kind: tid2013}\n"
+        "old: {kind: cidiq, viewing_distance: 100}\n",
+    )
+    assert "most of 96x96" in line(
+        call("info", "tiny_resnet", "--dataset", "light").stdout, "pictures"
+    )
+    shown = call("info", "tiny_resnet", "--dataset", "moved").stdout
+    assert "3025, most of 384x512; 3000 pairs" in line(shown, "pictures")
+    near = refused("info", "tiny_resnet", "--dataset", "ligth")
+    assert "did you mean 'light'?" in near
+
+
 def test_info_of_described_pictures(study: Study) -> None:
     options = ("--size", "224x224", "--pictures", 1000, "--pairs", 900)
     shown = call("info", "tiny_mobile", *options).stdout
@@ -162,7 +178,7 @@ def test_info_needs_to_know_the_pictures(study: Study) -> None:
     both = refused("info", "tiny_resnet", "--dataset", "own", "--pairs", 3)
     assert "give either" in both
     absent = refused("info", "tiny_resnet", "--dataset", "tid2013")
-    assert "snakemake --cores 1 resources/datasets/tid2013/pairs.parquet" in absent
+    assert "there is no data set 'tid2013' in config/datasets.yaml; give it a line" in absent
 
 
 # --- check, datasets, verify ----------------------------------------------------------------

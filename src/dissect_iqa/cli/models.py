@@ -182,8 +182,11 @@ def _of_dataset(name: str) -> Any:
         if told is not None:
             return told
     known = list(dict.fromkeys([*prepared, *table]))
-    if name not in known and suggest(name, known):
-        raise UserError(f"there is no data set {name!r}{suggest(name, known)}")
+    if name not in known:
+        raise UserError(
+            f"there is no data set {name!r} in {DATASETS_TABLE}{suggest(name, known)}; give it a "
+            "line there, or say what it holds: --size HEIGHTxWIDTH --pictures N --pairs N"
+        )
     return costs.prepared(RESOURCES / "datasets" / name)
 
 

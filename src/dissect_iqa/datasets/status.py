@@ -55,7 +55,8 @@ def _state(name: str, entry: DatasetEntry, resources: Path) -> dict[str, object]
             "next": f"'dissect-iqa verify {folder}' checks the pictures",
         }
     if entry.kind in MADE_HERE:
-        return {"state": "at hand", "next": "made on this machine by the next run"}
+        after = f", from {entry.of}" if entry.of else ""
+        return {"state": "at hand", "next": f"made on this machine by the next run{after}"}
     if entry.folder is not None:
         there = entry.folder.is_dir()
         return {

@@ -67,21 +67,45 @@ def draw_answers(
         title: _PROFILE * (1 + bool(light) + len(moved)) + 10
         for title, (_, light, moved) in blocks.items()
     }
-    figure, bodies = style.blocks(heights, labels, settings)
-    for title, (body, foot) in bodies.items():
+    tables = {
+        title: _beside(view, layers[layers["dataset"] == light] if light else None)
+        for title, (view, light, _) in blocks.items()
+    }
+    notes = {
+        title: _words(*tables[title], view, light, moved)
+        for title, (view, light, moved) in blocks.items()
+    }
+    figure, bodies = style.blocks(heights, notes, labels, settings)
+    for title, body in bodies.items():
         view, light, moved = blocks[title]
+        table, _ = tables[title]
         look = functions(view, settings)
-        seen = layers[layers["dataset"] == light] if light else None
         left, right = body.subfigures(1, 2, width_ratios=(1.15, 1)) if light else (body, None)
-        table = _columns(left, view, seen, moved, look)
-        if right is not None and light:
+        parts = _columns(left, view, table, moved, look)
+        if right is not None:
             _against(right.subplots(), table, view, look)
             ceiling = _ceiling(layers, light)
             if np.isfinite(ceiling):
-                _mark(left.axes[1], ceiling)
+                _mark(parts[1], ceiling)
         style.legend(body, legend_handles(look, baselines=True), settings)
-        foot(_words(table, view, light, moved))
     return figure
+
+
+def _beside(view: View, seen: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return opinions beside thresholds, and in words which metrics are too far off to be drawn."""
+    table = join_answers(opinion_of(view), seen)
+    if seen is None:
+        return table, []
+    numbers = table["thresholds"]
+    networks = numbers[table["model"].isin(view.models.index)].dropna()
+    if networks.empty:
+        return table, []
+    far = numbers > networks.max() + 0.5 * (networks.max() - networks.min())
+    said = [
+        f"{style.display(str(row.model), baseline=True)} {row.thresholds:.0f} dB"
+        for row in table[far].itertuples()
+    ]
+    return table.assign(thresholds=numbers.where(~far)), said
 
 
 def _opinions(
@@ -111,31 +135,27 @@ def opinion_of(view: View) -> pd.DataFrame:
 def _columns(
     body: Any,
     view: View,
-    seen: pd.DataFrame | None,
+    table: pd.DataFrame,
     moved: Mapping[str, pd.DataFrame],
     look: Functions,
-) -> pd.DataFrame:
-    """Draw the profiles of all answers in one column; return opinions beside thresholds."""
-    opinion = opinion_of(view)
-    rows = 1 + (seen is not None) + len(moved)
-    axes = list(np.atleast_1d(body.subplots(rows, 1, sharex=True)))
-    first = join_answers(opinion, seen)
-    draw_profiles(axes[0], first, "opinion", look)
+) -> list[Axes]:
+    """Draw the profiles of all answers in one column."""
+    light = "thresholds" in table
+    axes = list(np.atleast_1d(body.subplots(1 + light + len(moved), 1, sharex=True)))
+    draw_profiles(axes[0], table, "opinion", look)
     axes[0].set_ylabel(f"opinions: {style.short_statistic(view)}")
-    place = 1
-    if seen is not None:
-        draw_profiles(axes[1], first.dropna(subset=["thresholds"]), "thresholds", look)
+    if light:
+        draw_profiles(axes[1], table.dropna(subset=["thresholds"]), "thresholds", look)
         axes[1].set_ylabel("thresholds: RMSE (dB)")
         axes[1].invert_yaxis()
-        place = 2
-    for (name, rows_of), part in zip(moved.items(), axes[place:], strict=True):
-        kept = join_answers(opinion, invariance=rows_of).dropna(subset=["kept"])
+    for (name, rows), part in zip(moved.items(), axes[1 + light :], strict=True):
+        kept = join_answers(opinion_of(view), invariance=rows).dropna(subset=["kept"])
         draw_profiles(part, kept, "kept", look)
         part.axhline(1, color=style.INK, linewidth=0.6)
         part.set_ylabel(f"kept, {name}" if len(moved) > 1 else "misaligned: share kept")
-        part.set_ylim(bottom=min(0.0, *kept["kept"]))
+        part.set_ylim(bottom=min(0.0, *kept["kept"], 0.0))
     axes[-1].set_xlabel("relative depth")
-    return first
+    return axes
 
 
 def draw_profiles(axes: Axes, table: pd.DataFrame, column: str, look: Functions) -> None:
@@ -216,7 +236,9 @@ def _ceiling(layers: pd.DataFrame, dataset: str) -> float:
     return float(rows["value"].iloc[0]) if len(rows) else np.nan
 
 
-def _words(table: pd.DataFrame, view: View, light: str, moved: Mapping[str, pd.DataFrame]) -> str:
+def _words(
+    table: pd.DataFrame, far: list[str], view: View, light: str, moved: Mapping[str, pd.DataFrame]
+) -> str:
     said = []
     if light:
         trained = view.models[~view.models["untrained"].astype(bool)]
@@ -237,6 +259,8 @@ def _words(table: pd.DataFrame, view: View, light: str, moved: Mapping[str, pd.D
             f"Thresholds: {light}, each study by a criterion fitted to the others; less error is "
             "up and to the right."
         )
+    if far:
+        said.append(f"Further off than is drawn: {', '.join(far)}.")
     if moved:
         said.append("Share kept: misaligned over aligned correlation with opinions.")
     dots = "Larger dots: deeper layers. " if light else ""

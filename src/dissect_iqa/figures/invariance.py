@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.answers import draw_dots, draw_profiles, opinion_of
@@ -44,15 +45,20 @@ def draw_invariance(
     names = list(dict.fromkeys(invariance["dataset"]))
     rated = correlations[correlations["dataset"].isin(set(invariance["of"]))]
     of = {view.dataset: view for view in views(rated, models, dict(labels), settings)}
-    figure, bodies = style.blocks(dict.fromkeys(names, _HEIGHT), labels, settings)
-    for name, (body, foot) in bodies.items():
+    parts = {}
+    for name in names:
         rows = invariance[(invariance["dataset"] == name) & (invariance["layer"] != BEST)]
         view = of[str(rows["of"].iloc[0])]
-        if not len(view.layers) and not len(view.baselines):
+        known = len(view.layers) or len(view.baselines)
+        parts[name] = (view, _table(view, rows) if known else pd.DataFrame())
+    notes = {name: _words(table, view) for name, (view, table) in parts.items()}
+    figure, bodies = style.blocks(dict.fromkeys(names, _HEIGHT), notes, labels, settings)
+    for name, body in bodies.items():
+        view, table = parts[name]
+        if table.empty:
             style.say(body, "Neither a network layer nor a metric has a correlation here.")
             continue
         look = functions(view, settings)
-        table = _table(view, rows)
         left, right = body.subplots(1, 2)
         draw_profiles(left, table.dropna(subset=["kept"]), "kept", look)
         left.axhline(1, color=style.INK, linewidth=0.6)
@@ -60,7 +66,6 @@ def draw_invariance(
         left.set_ylabel(f"share of {style.short_statistic(view)} kept")
         _before_and_after(right, table, view, look)
         style.legend(body, legend_handles(look, bool(len(view.baselines))), settings)
-        foot(_words(table, view))
     return figure
 
 
@@ -100,19 +105,32 @@ def _name_metrics(axes: Axes, metrics: pd.DataFrame, span: float) -> None:
             ha="left" if inside else "right",
             va="center",
             fontsize=style.TINY,
-            color=style.MUTED,
+            color=style.INK,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+            zorder=5,
         )
 
 
+def _after(networks: pd.DataFrame) -> float:
+    """Return the median of the best misaligned over the best aligned correlation."""
+    best = networks.groupby("model")[["aligned", "misaligned"]].max()
+    return float((best["misaligned"] / best["aligned"]).median())
+
+
 def _words(table: pd.DataFrame, view: View) -> str:
-    networks = table[table["model"].isin(view.models.index)]
+    if table.empty:
+        return ""
+    trained = view.models.index[~view.models["untrained"].astype(bool)]
+    networks = table[table["model"].isin(trained)]
     best = networks.dropna(subset=["aligned", "kept"]).sort_values("aligned", kind="stable")
     best = best.drop_duplicates("model", keep="last")
     said = []
     if len(best):
         said.append(
-            f"At their best layer {len(best)} networks keep {best['kept'].median():.2f} of it "
-            f"(median; {best['kept'].min():.2f} to {best['kept'].max():.2f})."
+            f"Of their aligned correlation {len(best)} trained networks keep "
+            f"{best['kept'].median():.2f} (median; {best['kept'].min():.2f} to "
+            f"{best['kept'].max():.2f}) at the layer that is best when aligned, and "
+            f"{_after(networks):.2f} of it by changing to the layer that is best when misaligned."
         )
     said.append(f"Distance: {style.rule(view)}")
     said.append(

@@ -183,41 +183,42 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-Write = Callable[[str], None]
-
-
 def blocks(
-    heights: Mapping[str, float], labels: Mapping[str, str | None], settings: FigureSettings
-) -> tuple[Figure, dict[str, tuple[Any, Write]]]:
-    """Return a figure with a block for each title, and what writes the notes under it.
+    heights: Mapping[str, float],
+    notes: Mapping[str, str],
+    labels: Mapping[str, str | None],
+    settings: FigureSettings,
+) -> tuple[Figure, dict[str, Any]]:
+    """Return a figure with an empty block for each title, and the notes under it.
 
     Parameters
     ----------
     heights : mapping of str to float
         By title, the height of the block in millimetres. A title names its data sets, with commas
         or "and" between.
+    notes : mapping of str to str
+        By title, what stands under the block.
     labels : mapping of str to str or None
         By data set, a notice that is written before the notes.
     settings : FigureSettings
         The look.
     """
-    notes = 20.0
-    sizes = [part for height in heights.values() for part in (height, notes)]
+    texts, sizes = [], []
+    for title, height in heights.items():
+        own = [label for name in re.split(r", | and ", title) if (label := labels.get(name))]
+        # a data set that is made of another one says what that says, too
+        kept = [label for label in own if sum(label in other for other in {*own}) == 1]
+        said = " ".join([*dict.fromkeys(kept), notes[title]])
+        texts.append(wrap(said, settings.width_mm - 6))
+        sizes += [height, 3.1 * (texts[-1].count("\n") + 1) + 1.5]
     figure = Figure(figsize=(settings.width_mm * MM, sum(sizes) * MM), layout="constrained")
     made: Any = figure.subfigures(len(sizes), 1, height_ratios=sizes, hspace=0)
-    bodies: dict[str, tuple[Any, Write]] = {}
-    for i, name in enumerate(heights):
-        body, foot = made[2 * i], made[2 * i + 1]
+    bodies: dict[str, Any] = {}
+    for i, (title, text) in enumerate(zip(heights, texts, strict=True)):
+        bodies[title] = made[2 * i]
         if len(heights) > 1:
-            body.suptitle(name, x=0.01, ha="left", fontweight="bold")
-        datasets = re.split(r", | and ", name)
-        label = " ".join(dict.fromkeys(text for part in datasets if (text := labels.get(part))))
-
-        def write(text: str, foot: Any = foot, label: str = label) -> None:
-            text = wrap(f"{label} {text}".strip(), settings.width_mm - 6)
-            foot.text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
-
-        bodies[name] = (body, write)
+            bodies[title].suptitle(title, x=0.01, ha="left", fontweight="bold")
+        made[2 * i + 1].text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
     return figure, bodies
 
 

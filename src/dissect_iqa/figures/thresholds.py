@@ -40,9 +40,14 @@ def draw_sensitivity(
     """
     settings = settings or FigureSettings()
     names = list(dict.fromkeys(layers["dataset"]))
-    figure, bodies = style.blocks(dict.fromkeys(names, 78.0), labels, settings)
-    for name, (body, foot) in bodies.items():
-        own, main = (table[table["dataset"] == name] for table in (stimuli, layers))
+    tables = {
+        name: tuple(table[table["dataset"] == name] for table in (stimuli, layers))
+        for name in names
+    }
+    notes = {name: _notes(own, _distance(main)) for name, (own, main) in tables.items()}
+    figure, bodies = style.blocks(dict.fromkeys(names, 78.0), notes, labels, settings)
+    for name, body in bodies.items():
+        own, main = tables[name]
         distance = _distance(main)
         shown = _shown(main, distance)
         drawn = [d for d in DIRECTIONS if (own["direction"] == d).any()]
@@ -64,14 +69,18 @@ def draw_sensitivity(
             for who, colour in looks.items()
         ]
         style.legend(body, handles, settings)
-        foot(
-            f"{people['study'].nunique()} studies, {len(people)} stimuli. Dots: people's "
-            "thresholds; lines: geometric means an octave of frequency, over the same stimuli. "
-            f"The {_NETWORKS} networks closest to people, each at its closest layer "
-            f"({style.display(distance)}), the closest metric and PSNR; of each, one criterion for "
-            "all stimuli of all colour directions. Uniform patches (0 cycles) stand at the left."
-        )
     return figure
+
+
+def _notes(stimuli: pd.DataFrame, distance: str) -> str:
+    people = stimuli.drop_duplicates("stimulus")
+    return (
+        f"{people['study'].nunique()} studies, {len(people)} stimuli. Dots: people's thresholds; "
+        "lines: geometric means an octave of frequency, over the same stimuli. "
+        f"The {_NETWORKS} networks closest to people, each at its closest layer "
+        f"({style.display(distance)}), the closest metric and PSNR; of each, one criterion for "
+        "all stimuli of all colour directions. Uniform patches (0 cycles) stand at the left."
+    )
 
 
 def _sensitivity(axes: Axes, rows: pd.DataFrame, column: str, colour: Any, dots: bool) -> None:

@@ -132,6 +132,16 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         tables[f"results/correlations/{dataset}/{name}.parquet"] = fingerprint(spec)
         mark = fingerprint(study.distances_spec(dataset, name))
         tables[f"results/distances/{dataset}/{name}.parquet"] = mark
+    summaries = []
+    for stage, place, datasets, names in (
+        ("hold_contests", "contests/{}.parquet", study.rated(), [""]),
+        ("find_thresholds", "thresholds/{}/", study.threshold_sets(), ["layers", "stimuli"]),
+        ("measure_invariance", "invariance/{}/", study.misaligned_sets(), ["layers"]),
+    ):
+        for dataset in datasets:
+            path, mark = f"results/{place.format(dataset)}", study.fingerprint(stage, dataset)
+            tables |= {f"{path}{name}.parquet" if name else path: mark for name in names}
+            summaries += [f"{path}summary.csv"] if path.endswith("/") else []
     missing = [path for path in tables if not (folder / path).exists()]
     if missing:
         raise UserError(
@@ -151,7 +161,7 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         for name in ("images.parquet", "provenance.json")
     ]
     caches = _features(study, folder) if features else {}
-    return {**tables, **dict.fromkeys(others), **caches}
+    return {**tables, **dict.fromkeys([*others, *summaries]), **caches}
 
 
 def _features(study: Study, folder: Path) -> dict[str, str | None]:
