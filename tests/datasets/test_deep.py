@@ -4,7 +4,7 @@ import hashlib
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import icc
@@ -190,6 +190,7 @@ class Pictures:
     root: Path
     images: pd.DataFrame
     pairs: pd.DataFrame
+    facts: dict = field(default_factory=dict)
 
     def path(self, file):
         return self.root / file

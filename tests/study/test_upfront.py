@@ -237,6 +237,8 @@ def test_thresholds_go_with_what_can_judge_and_show_them(folder: Path) -> None:
     check_upfront(Study.from_values({**VALUES, "datasets": ["light"]}))
     found = problems(datasets=["light"], baselines=["psnr", "vifp"])
     assert "'light': its references are plain backgrounds, against which vifp is undefined" in found
+    found = problems(datasets=["light"], baselines=["iw_ssim", "ssimulacra2"])
+    assert "iw_ssim is undefined" in found and "ssimulacra2 reads 8 only" in found
     found = problems(datasets=["light"], baselines=["ms_ssim"])
     assert "ms_ssim needs at least 176 on the short side" in found
     assert "shows none of the stimuli" in problems(datasets=["none"])

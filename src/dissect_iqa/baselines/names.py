@@ -40,6 +40,10 @@ class Baseline:
     sees : bool
         Has people's contrast sensitivity inside, found from thresholds such as those that it is
         held against: no rival there, but how close a measure can come.
+    best : float
+        Of a similarity, its value for identical pictures.
+    only_8_bits : bool
+        Reads pictures with 8 bits per channel only.
     """
 
     title: str
@@ -55,6 +59,8 @@ class Baseline:
     cap: float = math.inf
     in_torch: bool = False
     sees: bool = False
+    best: float = 1.0
+    only_8_bits: bool = False
 
     @property
     def on_device(self) -> bool:
@@ -63,11 +69,15 @@ class Baseline:
 
     @property
     def identical(self) -> float:
-        """Its value for identical pictures: of distances 0, of similarities 1, of PSNR infinite."""
-        return math.inf if self.cap < math.inf else float(self.sign > 0)
+        """Its value for identical pictures: of distances 0, of similarities `best`, of PSNR inf."""
+        if self.cap < math.inf:
+            return math.inf
+        return self.best if self.sign > 0 else 0.0
 
 
 _SSIM = "Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004"
+_MS_GMSD = "Zhang, Sander, Bermak, ICASSP 2017"
+_SR_SIM = "Zhang, Li, ICIP 2012"
 _FSIM = "Zhang, Zhang, Mou, Zhang, IEEE TIP 2011"
 
 
@@ -130,6 +140,23 @@ BASELINES: dict[str, Baseline] = {
     "vifp": Baseline(
         *("VIFp", 1, "Sheikh, Bovik, IEEE TIP 2006, pixel domain", "sheikh2006vif", 41),
         needs_structure=True,
+    ),
+    "iw_ssim": Baseline(
+        *("IW-SSIM", 1, "Wang, Li, IEEE TIP 2011", "wang2011iwssim", 161),
+        needs_structure=True,
+    ),
+    "ms_gmsd": Baseline("MS-GMSD", -1, _MS_GMSD, "zhang2017msgmsd", 32),
+    "ms_gmsdc": Baseline("MS-GMSDc", -1, f"{_MS_GMSD}, with chroma", "zhang2017msgmsd", 32),
+    "sr_sim": Baseline("SR-SIM", 1, _SR_SIM, "zhang2012srsim", 64),
+    "sr_simc": Baseline("SR-SIMc", 1, f"{_SR_SIM}, with chroma", "zhang2012srsim", 64),
+    "dss": Baseline(
+        *("DSS", 1, "Balanov, Schwartz, Moshe, Peleg, ICIP 2015", "balanov2015dss", 32)
+    ),
+    "ssimulacra2": Baseline(
+        *("SSIMULACRA 2", 1, "Sneyers, Cloudinary 2022", "sneyers2022ssimulacra2", 8),
+        tuned_on="TID2013, KADID-10k, CID22",
+        best=100.0,
+        only_8_bits=True,
     ),
     "lpips_alex": _lpips("AlexNet", 64, "alexnet"),
     "lpips_vgg": _lpips("VGG-16", 16, "vgg16"),

@@ -91,14 +91,25 @@ def check_sizes(study: Study, name: str, images: pd.DataFrame) -> None:
 
 
 def _check_plain(study: Study, name: str) -> None:
-    """Check that no metric needs more of references than plain backgrounds have."""
-    wrong = [metric for metric in study.config.baselines if BASELINES[metric].needs_structure]
-    if wrong:
-        raise UserError(
-            f"data set {name!r}: its references are plain backgrounds, against which "
-            f"{', '.join(wrong)} is undefined; take it out of the option 'baselines', or the data "
-            "set out of 'datasets'"
-        )
+    """Check that no metric needs more of pictures than stimuli on plain backgrounds have."""
+    asked = {metric: BASELINES[metric] for metric in study.config.baselines}
+    problems = Problems()
+    for wrong, why in (
+        (
+            [metric for metric, facts in asked.items() if facts.needs_structure],
+            "its references are plain backgrounds, against which {} is undefined",
+        ),
+        (
+            [metric for metric, facts in asked.items() if facts.only_8_bits],
+            "its pictures have 16 bits per channel, and {} reads 8 only",
+        ),
+    ):
+        if wrong:
+            problems.add(
+                f"data set {name!r}: {why.format(', '.join(wrong))}; take it out of the option "
+                "'baselines', or the data set out of 'datasets'"
+            )
+    problems.raise_all()
 
 
 def _weights(resources: Path, row: ModelRow) -> Path:
