@@ -183,6 +183,28 @@ def test_invariance_shows_shares_and_what_was_before(tables):
     assert wanted == dots
 
 
+def test_of_many_networks_the_median_of_a_function_stands_out(tables):
+    names = [f"n{i:02d}" for i in range(14)]
+    models = pd.concat([tables["models"].iloc[[0]].assign(id=name) for name in names])
+    first = tables["models"]["id"].iloc[0]
+
+    def copies(table):
+        own = table[table["model"] == first]
+        return pd.concat([own.assign(model=name) for name in names], ignore_index=True)
+
+    parts = {name: copies(tables[name]) for name in ("correlations", "layers", "invariance")}
+    figure = answered(tables, models=models, **parts)
+    assert "Thick: the median network" in texts(figure)
+    above = figure.subfigs[0].subfigs[0].axes[0]
+    thick = [line for line in above.lines if line.get_linewidth() > 1.5]
+    assert len(thick) == 1 and len(above.lines) == len(names) + 1
+    # all networks are alike, so that the median is each of them
+    one = above.lines[0]
+    np.testing.assert_allclose(
+        thick[0].get_ydata(), np.interp(thick[0].get_xdata(), one.get_xdata(), one.get_ydata())
+    )
+
+
 @pytest.mark.parametrize("name", ANSWERS_FIGURES)
 def test_files_of_all_formats(tables, tmp_path, name):
     parts = {key: [table] for key, table in tables.items()}

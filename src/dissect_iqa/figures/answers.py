@@ -18,6 +18,9 @@ from dissect_iqa.figures.settings import FigureSettings
 Labels = Mapping[str, str | None]
 #: Millimetres of one profile.
 _PROFILE = 42.0
+#: Of more networks than this, single ones step back.
+MANY = 12
+_GRID = np.linspace(0, 1, 41)
 
 
 def draw_answers(
@@ -161,6 +164,8 @@ def _columns(
 def draw_profiles(axes: Axes, table: pd.DataFrame, column: str, look: Functions) -> None:
     """Draw a column over depth: a line a network, a dotted level a metric.
 
+    Of more than `MANY` networks the lines are faint, and each function's median is drawn over them.
+
     Parameters
     ----------
     axes : Axes
@@ -172,6 +177,9 @@ def draw_profiles(axes: Axes, table: pd.DataFrame, column: str, look: Functions)
     look : Functions
         Colours of the networks' functions.
     """
+    many = len(look.of) > MANY
+    thin: dict[str, Any] = {"linewidth": 0.5, "alpha": 0.4} if many else {}
+    profiles: dict[str, list[np.ndarray]] = {}
     for model, rows in table.groupby("model", sort=False):
         group = look.of.get(str(model))
         if group is None:
@@ -180,7 +188,13 @@ def draw_profiles(axes: Axes, table: pd.DataFrame, column: str, look: Functions)
             continue
         rows = rows.sort_values("depth", kind="stable")
         line = (0, (3.2, 1.4)) if group == "untrained" else "-"
-        axes.plot(rows["depth"], rows[column], color=look.colours[group], linestyle=line)
+        axes.plot(rows["depth"], rows[column], color=look.colours[group], linestyle=line, **thin)
+        profile = np.interp(_GRID, rows["depth"], rows[column], left=np.nan, right=np.nan)
+        profiles.setdefault(group, []).append(profile)
+    for group, several in profiles.items() if many else ():
+        known = np.isfinite(several).sum(axis=0) > len(several) / 2
+        middle = np.nanmedian(np.array(several)[:, known], axis=0)
+        style.halo(axes.plot(_GRID[known], middle, color=look.colours[group], linewidth=1.8)[0])
     axes.grid(axis="y", color=style.HAIRLINE, linewidth=0.5)
     axes.set_axisbelow(True)
 
@@ -195,7 +209,8 @@ def draw_dots(axes: Axes, table: pd.DataFrame, x: str, y: str, look: Functions) 
     x, y : str
         Columns of the table.
     """
-    for row in table.to_dict("records"):
+    many = len(look.of) > MANY
+    for row in table.sort_values("depth", kind="stable").to_dict("records"):
         group = look.of.get(str(row["model"]))
         colour = look.colours[group] if group else style.MUTED
         depth = 1.0 if np.isnan(row["depth"]) else row["depth"]
@@ -205,9 +220,9 @@ def draw_dots(axes: Axes, table: pd.DataFrame, x: str, y: str, look: Functions) 
             "o" if group else "D",
             color=colour,
             markerfacecolor="white" if group == "untrained" else colour,
-            markersize=2 + 3 * depth,
-            markeredgewidth=0.7,
-            alpha=0.8,
+            markersize=(1 + 2 * depth if many else 2 + 3 * depth) if group else 5,
+            markeredgewidth=0.4 if many and group else 0.7,
+            alpha=0.5 if many and group else 0.8,
         )
     axes.grid(color=style.HAIRLINE, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -264,4 +279,6 @@ def _words(
     if moved:
         said.append("Share kept: misaligned over aligned correlation with opinions.")
     dots = "Larger dots: deeper layers. " if light else ""
+    if len(view.models) > MANY:
+        dots += "Thick: the median network of a function. "
     return f"{' '.join(said)} {dots}Dotted: metrics; dashed, open: untrained."

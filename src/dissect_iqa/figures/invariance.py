@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from dissect_iqa.figures import style
-from dissect_iqa.figures.answers import draw_dots, draw_profiles, opinion_of
+from dissect_iqa.figures.answers import MANY, draw_dots, draw_profiles, opinion_of
 from dissect_iqa.figures.labels import text_width
 from dissect_iqa.figures.points import Functions, functions, legend_handles
 from dissect_iqa.figures.select import View, views
@@ -138,4 +138,6 @@ def _words(table: pd.DataFrame, view: View) -> str:
         "the line, nothing is lost. Larger dots: deeper layers; dotted lines: metrics; dashed, "
         "open: untrained."
     )
+    if len(view.models) > MANY:
+        said.append("Thick: the median network of a function.")
     return " ".join(said)

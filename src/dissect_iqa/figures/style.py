@@ -10,6 +10,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures.labels import FONT, MM, POINTS, text_width, wrap
@@ -91,6 +92,11 @@ def look(settings: FigureSettings) -> Iterator[None]:
             }
         )
         yield
+
+
+def halo(line: Line2D) -> None:
+    """Set a line off from what it crosses."""
+    line.set_path_effects([withStroke(linewidth=line.get_linewidth() + 1.2, foreground="white")])
 
 
 def colours(count: int, settings: FigureSettings) -> list[Any]:
