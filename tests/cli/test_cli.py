@@ -351,6 +351,9 @@ def finish(study: Study) -> None:
         write_table(empty, f"results/correlations/{dataset}/{name}.parquet", spec)
         spec = study.distances_spec(dataset, name)
         write_table(empty, f"results/distances/{dataset}/{name}.parquet", spec)
+    for dataset in study.rated():
+        spec = study.spec("hold_contests", dataset)
+        write_table(empty, f"results/contests/{dataset}.parquet", spec)
     write_json({}, "results/extra.json")
 
 
