@@ -232,6 +232,8 @@ def test_triplets_keep_their_choices(tmp_path):
         ({"of": "demo", "misalign": {"shift": "0 %"}}, "nothing is the data set itself"),
         ({"of": "demo", "misalign": {"scale": "3 px"}}, "scale"),
         ({"of": "demo", "misalign": {"shift": "a bit"}}, "shift"),
+        ({"of": "demo", "misalign": {"shift": 5}}, "a unit is needed: '5 %', or of a shift '5 px'"),
+        ({"of": "demo", "misalign": "1 %"}, "write {shift: 1 %}, {scale: 1 %} or {rotate: 1}"),
         ({"of": "demo", "misalign": {"twist": 1}}, "twist"),
         ({"of": "demo", "misalign": {"rotate": 1}, "csv": "a"}, "'csv' means nothing for kind"),
         ({"of": "demo", "misalign": {"rotate": 1}, "folder": "a"}, "'folder' means nothing"),

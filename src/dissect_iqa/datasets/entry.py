@@ -70,10 +70,19 @@ class Misalignment(Settings):
     )
     rotate: float | None = Field(None, description="Turned clockwise about the centre, in degrees.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_words(cls, value: Any) -> Any:
+        if not isinstance(value, dict | Misalignment):
+            raise ValueError("write {shift: 1 %}, {scale: 1 %} or {rotate: 1}")
+        return value
+
     @field_validator("shift", "scale", mode="before")
     @classmethod
     def _one_spelling(cls, value: Any) -> Any:
         """Write '1%' and '1.0 %' as '1 %', so that they are no three data sets."""
+        if isinstance(value, int | float):
+            raise ValueError(f"a unit is needed: '{value} %', or of a shift '{value} px'")
         found = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*(%|px)\s*", str(value))
         return f"{float(found[1]):g} {found[2]}" if found else value
 
