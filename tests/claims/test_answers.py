@@ -64,6 +64,13 @@ def test_few_families_tell_nothing(check):
     assert check(Answers("a", lacking, empty.family)).verdict == OPEN
 
 
+def test_answers_that_do_not_differ_at_a_depth_tell_nothing():
+    answers = made_up()
+    flat = Answers("a", answers.table.assign(thresholds=5.0), answers.family)
+    found = predict_and_see(flat)
+    assert found.verdict == OPEN and "don't differ" in found.why and "nan" not in found.evidence
+
+
 def test_more_networks_of_the_same_families_make_nothing_surer():
     answers = made_up(models=8, families=8)
     copies = [answers.table.assign(model=answers.table["model"] + f"_{k}") for k in range(4)]
@@ -88,7 +95,8 @@ def test_answers_are_joined_by_layer_and_distance():
         [light, best, others.assign(direction="red-green"), others.assign(statistic="bias_db"),
          others.assign(distance="cosine")]
     )  # fmt: skip
-    moved = pd.concat([keys.assign(kept=answers.table["kept"]), keys.assign(layer="best", kept=9)])
+    kept = keys.assign(kept=answers.table["kept"], aligned=0.8, misaligned=0.4)
+    moved = pd.concat([kept, kept.assign(layer="best", kept=9)])
     joined = join_answers(opinions(answers), light.sample(frac=1), moved.sample(frac=1))
     pd.testing.assert_frame_equal(
         joined[answers.table.columns].reset_index(drop=True), answers.table, check_dtype=False
@@ -107,8 +115,8 @@ def test_a_study_yields_its_data_sets_together():
                            "family": "f"})  # fmt: skip
     keys = answers.table[["model", "layer", "distance"]]
     light = keys.assign(statistic="rmse_db", direction="all", value=5.0)
-    moved = keys.assign(kept=0.5, of="rated")
-    elsewhere = keys.assign(kept=0.5, of="another")
+    moved = keys.assign(kept=0.5, aligned=0.8, misaligned=0.4, of="rated")
+    elsewhere = moved.assign(of="another")
     found = list(
         all_answers(
             correlations, summary, models, {"light": light}, {"moved": moved, "no": elsewhere}

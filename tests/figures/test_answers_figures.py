@@ -63,7 +63,7 @@ def invariance(correlations):
         & (correlations["kind"] != "ceiling") & (correlations["dataset"] == "demo")
     ]  # fmt: skip
     keys = ["model", "kind", "layer", "depth", "distance"]
-    moved = rows[keys].assign(of="demo", aligned=rows["value"], n=390)
+    moved = rows[keys].assign(of="demo", aligned=rows["value"], n=390, statistic="srcc")
     moved["kept"] = np.where(moved["kind"] == "metric", 0.4, 0.6 + 0.3 * moved["depth"])
     moved["misaligned"] = moved["aligned"] * moved["kept"]
     moved.loc[moved.index[3], "kept"] = np.nan
@@ -203,6 +203,33 @@ def test_of_many_networks_the_median_of_a_function_stands_out(tables):
     np.testing.assert_allclose(
         thick[0].get_ydata(), np.interp(thick[0].get_xdata(), one.get_xdata(), one.get_ydata())
     )
+
+
+def drawn_invariance(tables, settings, **others):
+    tables = {**tables, **others}
+    with look(settings):
+        takes = ANSWERS_FIGURES["invariance"].takes
+        figure = draw_invariance(*(tables[name] for name in takes), LABELS, settings)
+        figure.canvas.draw()
+    return figure
+
+
+def test_a_share_is_named_after_what_it_is_a_share_of(tables):
+    """Whatever statistic the other figures show: those of invariance are SRCC."""
+    settings = FigureSettings(statistic="plcc")
+    both = [tables["correlations"], tables["correlations"].assign(statistic="plcc")]
+    figure = drawn_invariance(tables, settings, correlations=pd.concat(both))
+    assert "share of SRCC kept" in texts(figure) and "PLCC" not in texts(figure)
+
+
+def test_shares_of_triplets_are_of_what_exceeds_chance(tables):
+    rows = tables["invariance"]
+    rows = rows[rows["model"] == tables["models"]["id"].iloc[0]].head(2)
+    rows = rows.assign(statistic="agreement", aligned=[0.8, 0.75], misaligned=[0.65, 0.7],
+                       kept=[0.5, 0.8])  # fmt: skip
+    words = texts(drawn_invariance(tables, FigureSettings(), invariance=rows))
+    assert "Of their aligned agreement beyond chance 1 trained" in words
+    assert "keep 0.50" in words and "and 0.67 of it" in words  # (.70 - .5) / (.80 - .5)
 
 
 @pytest.mark.parametrize("name", ANSWERS_FIGURES)

@@ -83,6 +83,16 @@ def test_of_nothing_no_share_is_kept():
     assert run(pairs, (before, before))["lost"].isna().all()
 
 
+def test_a_choice_among_layers_that_say_nothing_keeps_no_share():
+    """Opinions at random: the layer that happens to be best exceeds chance, but not for sure."""
+    found = []
+    for seed in range(20):
+        pairs = data.pairs(references=8, seed=seed)
+        tables = [layers(pairs, (1e6, 1e6, 1e6), seed), layers(pairs, (1.0, 1.0, 1.0), seed)]
+        found.append(run(pairs, tuple(tables)).set_index("layer").loc[BEST, "kept"])
+    assert np.isfinite(found).mean() < 0.15
+
+
 @pytest.mark.parametrize("settings", [SETTINGS, StatisticsSettings(draws=0)])
 def test_without_intervals_shares_stay(settings):
     pairs = data.pairs(references=2 if settings.draws else 8)

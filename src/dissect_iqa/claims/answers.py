@@ -14,9 +14,9 @@ from scipy.stats import spearmanr
 
 from dissect_iqa.claims.evidence import FAILS, FEWEST_FAMILIES, HOLDS, OPEN, Verdict, share, too_few
 from dissect_iqa.correlation.summary import common_distance
+from dissect_iqa.invariance.measure_invariance import BEST
+from dissect_iqa.thresholds.find_thresholds import BEST as CHOSEN
 
-#: Where a table has a row that concerns no single layer.
-_BEST = "best"
 #: Relative depths within which layers of different networks are compared.
 _DEPTHS = (0, 0.2, 0.4, 0.6, 0.8, 1.001)
 #: Draws of families for the interval of a correlation over networks.
@@ -74,21 +74,22 @@ def join_answers(
     -------
     DataFrame
         `model, layer, distance, depth, opinion`, with `thresholds` (`rmse_db` over all stimuli:
-        less is closer to people) and `kept` (share of the correlation kept) where they are given.
+        less is closer to people), and `aligned`, `misaligned` and `kept` (the share of the
+        agreement that is kept) where they are given.
     """
     keys = ["model", "layer", "distance"]
     joined = opinion[[*keys, "depth", "opinion"]].astype(dict.fromkeys(keys, object))
     if thresholds is not None:
         rows = thresholds[
             (thresholds["statistic"] == "rmse_db") & (thresholds["direction"] == "all")
-            & (thresholds["layer"] != _BEST)
+            & (thresholds["layer"] != CHOSEN)
         ]  # fmt: skip
         rows = rows.astype(dict.fromkeys(keys, object)).set_index(keys)
         joined = joined.join(rows["value"].rename("thresholds"), on=keys)
     if invariance is not None:
-        rows = invariance[invariance["layer"] != _BEST]
+        rows = invariance[invariance["layer"] != BEST]
         rows = rows.astype(dict.fromkeys(keys, object)).set_index(keys)
-        joined = joined.join(rows["kept"], on=keys)
+        joined = joined.join(rows[["aligned", "misaligned", "kept"]], on=keys)
     return joined
 
 
@@ -119,7 +120,7 @@ def within_depth(
     owner = table["model"].map(family)
     groups = [rows for _, rows in table.groupby(owner, sort=True)]
     rho = _partial(table)
-    if len(groups) < FEWEST_FAMILIES:
+    if len(groups) < FEWEST_FAMILIES or not np.isfinite(rho):
         return rho, np.nan, np.nan
     draws = [
         _partial(pd.concat([groups[i] for i in rng.integers(len(groups), size=len(groups))]))
@@ -160,6 +161,10 @@ def predict_and_see(answers: Answers) -> Verdict:
     if few:
         return few
     rho, low, high = within_depth(table, family)
+    if not np.isfinite(rho):
+        text = f"This run has {len(family)} trained networks with opinions and thresholds."
+        why = "at the same depth, opinions or thresholds don't differ"
+        return Verdict(OPEN, text, why, n=len(family), families=family.nunique())
     text = (
         f"Over {len(family)} trained networks, within fifths of the depth, the rank correlation of "
         f"a layer's agreement with opinions and its closeness to people's thresholds is {rho:+.2f}."

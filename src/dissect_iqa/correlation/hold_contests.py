@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from dissect_iqa.correlation import dependent, forms
 from dissect_iqa.correlation.best_layer import choose_honestly
 from dissect_iqa.correlation.clusters import Clusters, cap_infinite, check_pairs, read_columns
-from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan
+from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan, standard_errors
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
@@ -266,11 +266,7 @@ def standard_error(without: np.ndarray) -> float:
         The difference without each reference. Several columns are the layers that were chosen in
         turn: their variances are averaged, because their average varies less than a single choice.
     """
-    count = len(without)
-    if count < 2:
-        return np.nan
-    squares = np.sum((without - without.mean(axis=0)) ** 2, axis=0)
-    return float(np.sqrt((count - 1) / count * squares.mean()))
+    return float(np.sqrt(np.mean(standard_errors(without) ** 2)))
 
 
 def paired_p(difference: float, error: float, freedom: int) -> float:

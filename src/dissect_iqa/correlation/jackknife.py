@@ -200,6 +200,21 @@ def spread(z: np.ndarray, plan: Plan) -> Spread:
     return Spread(bias, variance + CURVATURE / count * curvature)
 
 
+def standard_errors(without: np.ndarray) -> np.ndarray:
+    """Return the jackknife's standard errors of statistics; NaN where there are none.
+
+    Parameters
+    ----------
+    without : ndarray, shape (references, columns)
+        The statistics without each reference.
+    """
+    count = len(without)
+    if count < 2:
+        return np.full(without.shape[1], np.nan)
+    squares = np.sum((without - without.mean(axis=0)) ** 2, axis=0)
+    return np.sqrt((count - 1) / count * squares)
+
+
 def interval(
     results: np.ndarray, plan: Plan, pairs: int, level: float
 ) -> tuple[np.ndarray, np.ndarray]:

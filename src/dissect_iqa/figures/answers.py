@@ -12,7 +12,7 @@ from dissect_iqa.claims.answers import join_answers, within_depth
 from dissect_iqa.claims.evidence import FEWEST_FAMILIES
 from dissect_iqa.figures import style
 from dissect_iqa.figures.points import Functions, functions, legend_handles
-from dissect_iqa.figures.select import View, views
+from dissect_iqa.figures.select import AGREEMENT, View, views
 from dissect_iqa.figures.settings import FigureSettings
 
 Labels = Mapping[str, str | None]
@@ -127,6 +127,11 @@ def _opinions(
     return [view for view in found if len(view.layers)]
 
 
+def share_name(statistic: str) -> str:
+    """Return what a share is kept of: SRCC, or of triplets the agreement beyond chance."""
+    return "agreement beyond chance" if statistic == AGREEMENT else statistic.upper()
+
+
 def opinion_of(view: View) -> pd.DataFrame:
     """Return each layer's and metric's agreement: `model, layer, distance, depth, opinion`."""
     rows = [view.at(view.distance), view.baselines]
@@ -155,7 +160,8 @@ def _columns(
         kept = join_answers(opinion_of(view), invariance=rows).dropna(subset=["kept"])
         draw_profiles(part, kept, "kept", look)
         part.axhline(1, color=style.INK, linewidth=0.6)
-        part.set_ylabel(f"kept, {name}" if len(moved) > 1 else "misaligned: share kept")
+        of = share_name(str(rows["statistic"].iloc[0]))
+        part.set_ylabel(f"{of} kept, {name}" if len(moved) > 1 else f"share of {of} kept")
         part.set_ylim(bottom=min(0.0, *kept["kept"], 0.0))
     axes[-1].set_xlabel("relative depth")
     return axes
@@ -277,7 +283,7 @@ def _words(
     if far:
         said.append(f"Further off than is drawn: {', '.join(far)}.")
     if moved:
-        said.append("Share kept: misaligned over aligned correlation with opinions.")
+        said.append("Share kept: misaligned over aligned agreement with opinions.")
     dots = "Larger dots: deeper layers. " if light else ""
     if len(view.models) > MANY:
         dots += "Thick: the median network of a function. "

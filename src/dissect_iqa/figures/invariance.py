@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from dissect_iqa.claims.answers import join_answers
 from dissect_iqa.figures import style
-from dissect_iqa.figures.answers import MANY, draw_dots, draw_profiles, opinion_of
+from dissect_iqa.figures.answers import MANY, draw_dots, draw_profiles, opinion_of, share_name
 from dissect_iqa.figures.labels import text_width
 from dissect_iqa.figures.points import Functions, functions, legend_handles
-from dissect_iqa.figures.select import View, views
+from dissect_iqa.figures.select import AGREEMENT, View, views
 from dissect_iqa.figures.settings import FigureSettings
-from dissect_iqa.invariance.measure_invariance import BEST
 
 #: Millimetres of one misalignment's two panels.
 _HEIGHT = 78.0
@@ -47,14 +47,15 @@ def draw_invariance(
     of = {view.dataset: view for view in views(rated, models, dict(labels), settings)}
     parts = {}
     for name in names:
-        rows = invariance[(invariance["dataset"] == name) & (invariance["layer"] != BEST)]
+        rows = invariance[invariance["dataset"] == name]
         view = of[str(rows["of"].iloc[0])]
         known = len(view.layers) or len(view.baselines)
-        parts[name] = (view, _table(view, rows) if known else pd.DataFrame())
-    notes = {name: _words(table, view) for name, (view, table) in parts.items()}
+        table = join_answers(opinion_of(view), invariance=rows) if known else pd.DataFrame()
+        parts[name] = (view, table, str(rows["statistic"].iloc[0]))
+    notes = {name: _words(table, view, said) for name, (view, table, said) in parts.items()}
     figure, bodies = style.blocks(dict.fromkeys(names, _HEIGHT), notes, labels, settings)
     for name, body in bodies.items():
-        view, table = parts[name]
+        view, table, statistic = parts[name]
         if table.empty:
             style.say(body, "Neither a network layer nor a metric has a correlation here.")
             continue
@@ -63,34 +64,27 @@ def draw_invariance(
         draw_profiles(left, table.dropna(subset=["kept"]), "kept", look)
         left.axhline(1, color=style.INK, linewidth=0.6)
         left.set_xlabel("relative depth")
-        left.set_ylabel(f"share of {style.short_statistic(view)} kept")
-        _before_and_after(right, table, view, look)
+        left.set_ylabel(f"share of {share_name(statistic)} kept")
+        _before_and_after(right, table, view, look, statistic)
         style.legend(body, legend_handles(look, bool(len(view.baselines))), settings)
     return figure
 
 
-def _table(view: View, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return `model, depth, aligned, misaligned, kept` at the view's distance, and of metrics."""
-    keys = ["model", "layer", "distance"]
-    shown = opinion_of(view)[[*keys, "depth"]].astype(dict.fromkeys(keys, object))
-    numbers = rows.astype(dict.fromkeys(keys, object)).set_index(keys)
-    return shown.join(numbers[["aligned", "misaligned", "kept"]], on=keys)
-
-
-def _before_and_after(axes: Axes, table: pd.DataFrame, view: View, look: Functions) -> None:
+def _before_and_after(
+    axes: Axes, table: pd.DataFrame, view: View, look: Functions, statistic: str
+) -> None:
     known = table.dropna(subset=["aligned", "misaligned"])
     draw_dots(axes, known, "aligned", "misaligned", look)
     numbers = known[["aligned", "misaligned"]].to_numpy()
     low, high = (float(numbers.min()), float(numbers.max())) if len(known) else (0.0, 1.0)
     axes.plot([low, high], [low, high], color=style.INK, linewidth=0.6, zorder=1)
-    short = style.short_statistic(view)
-    axes.set_xlabel(f"{short}, aligned")
-    axes.set_ylabel(f"{short}, misaligned")
-    metrics = known[~known["model"].isin(view.models.index)]
-    _name_metrics(axes, metrics, high - low)
+    name = statistic if statistic == AGREEMENT else statistic.upper()
+    axes.set_xlabel(f"{name}, aligned")
+    axes.set_ylabel(f"{name}, misaligned")
+    _name_metrics(axes, known[~known["model"].isin(view.models.index)])
 
 
-def _name_metrics(axes: Axes, metrics: pd.DataFrame, span: float) -> None:
+def _name_metrics(axes: Axes, metrics: pd.DataFrame) -> None:
     """Write each metric beside its diamond, on the side where there is room."""
     left, right = axes.get_xlim()
     for row in metrics.itertuples():
@@ -111,30 +105,32 @@ def _name_metrics(axes: Axes, metrics: pd.DataFrame, span: float) -> None:
         )
 
 
-def _after(networks: pd.DataFrame) -> float:
-    """Return the median of the best misaligned over the best aligned correlation."""
-    best = networks.groupby("model")[["aligned", "misaligned"]].max()
+def _after(networks: pd.DataFrame, chance: float) -> float:
+    """Return the median share that the layer best when misaligned has of the one best before."""
+    best = networks.groupby("model")[["aligned", "misaligned"]].max() - chance
     return float((best["misaligned"] / best["aligned"]).median())
 
 
-def _words(table: pd.DataFrame, view: View) -> str:
+def _words(table: pd.DataFrame, view: View, statistic: str) -> str:
     if table.empty:
         return ""
     trained = view.models.index[~view.models["untrained"].astype(bool)]
     networks = table[table["model"].isin(trained)]
     best = networks.dropna(subset=["aligned", "kept"]).sort_values("aligned", kind="stable")
     best = best.drop_duplicates("model", keep="last")
+    known = networks[networks["model"].isin(best["model"])]
     said = []
     if len(best):
+        after = _after(known, 0.5 if statistic == AGREEMENT else 0.0)
         said.append(
-            f"Of their aligned correlation {len(best)} trained networks keep "
+            f"Of their aligned {share_name(statistic)} {len(best)} trained networks keep "
             f"{best['kept'].median():.2f} (median; {best['kept'].min():.2f} to "
             f"{best['kept'].max():.2f}) at the layer that is best when aligned, and "
-            f"{_after(networks):.2f} of it by changing to the layer that is best when misaligned."
+            f"{after:.2f} of it by changing to the layer that is best when misaligned."
         )
     said.append(f"Distance: {style.rule(view)}")
     said.append(
-        "Only layers and metrics whose aligned correlation can be told from none have a share. On "
+        "Only layers and metrics whose aligned value exceeds chance for sure have a share. On "
         "the line, nothing is lost. Larger dots: deeper layers; dotted lines: metrics; dashed, "
         "open: untrained."
     )

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from dissect_iqa.correlation import forms
 from dissect_iqa.correlation.clusters import Clusters, Columns, check_pairs, read_columns
-from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan
+from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan, standard_errors
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.triplets import credits, human_share, is_triplets, rows_of_triplets
 from dissect_iqa.distances.tables import KEYS
@@ -56,9 +56,10 @@ def measure_invariance(
         `COLUMNS`, one row a layer and distance. `aligned` and `misaligned` are SRCC over all pairs,
         negative if inverted (`statistic` ``srcc``), or, of triplets, the share of human choices
         agreed with (``agreement``). `lost` is aligned - misaligned; `kept` is misaligned / aligned,
-        of triplets that of what exceeds chance, NaN where the aligned one can't be told from
-        nothing. Rows with layer ``best`` concern, of each distance, the layer that is best on one
-        half of the references, all judged on the other half.
+        of triplets that of what exceeds chance. It is NaN where the aligned one doesn't exceed
+        chance for sure, or, where there are no intervals, doesn't exceed it. Rows with layer
+        ``best`` concern, of each distance, the layer that is best on one half of the references,
+        all judged on the other half.
 
         Intervals are those of the paired jackknife: of the differences and shares without each
         reference in turn, by Student's t with references - 1 degrees of freedom; NaN with fewer
@@ -167,18 +168,19 @@ def _table(
     chance, plan = judge.chance, judge.plan
     without = plan.without_one
     reach = _reach(plan, settings)
-    known = before[0] - reach * _error(before[without]) > chance
-    if without.stop == without.start:  # no intervals: any agreement counts as some
-        known = before[0] > chance
+    judged = without.stop > without.start
+    error_before = standard_errors(before[without])
+    # without intervals, any agreement beyond chance counts as some
+    known = before[0] - (reach * error_before if judged else 0) > chance
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = (after - chance) / (before - chance)
     losses = before - after
-    error_of_shares, error_of_losses = _error(shares[without]), _error(losses[without])
+    errors = [error_before, *(standard_errors(each[without]) for each in (shares, losses))]
     table = keys.assign(
         aligned=before[0],
         misaligned=after[0],
-        **_around("kept", np.where(known, shares[0], np.nan), reach * error_of_shares),
-        **_around("lost", losses[0], reach * error_of_losses),
+        **_around("kept", np.where(known, shares[0], np.nan), reach * errors[1]),
+        **_around("lost", losses[0], reach * errors[2]),
     )
     best = []
     for _, columns in keys.groupby("distance", sort=False).groups.items():
@@ -190,14 +192,13 @@ def _table(
         first, second = before[halves, order[picks]], after[halves, order[picks]]
         aligned, misaligned = float(first.mean()), float(second.mean())
         # the average of many choices would vary less than one: average their variances
-        spread_of = [
-            np.sqrt(np.mean(e[order[picks]] ** 2)) for e in (error_of_shares, error_of_losses)
-        ]
+        own = [np.sqrt(np.mean(error[order[picks]] ** 2)) for error in errors]
         key = {**keys.loc[order[0]], "layer": BEST, "depth": np.nan}
-        share = (misaligned - chance) / (aligned - chance) if aligned > chance else np.nan
+        told = aligned - (reach * own[0] if judged else 0) > chance
+        share = (misaligned - chance) / (aligned - chance) if told else np.nan
         numbers = {
-            **_around("kept", share, reach * spread_of[0]),
-            **_around("lost", aligned - misaligned, reach * spread_of[1]),
+            **_around("kept", share, reach * own[1]),
+            **_around("lost", aligned - misaligned, reach * own[2]),
         }
         best.append({**key, "aligned": aligned, "misaligned": misaligned, **numbers})
     return pd.concat([table, pd.DataFrame(best)], ignore_index=True) if best else table
@@ -213,15 +214,6 @@ def _chosen(before: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray] | N
         return None
     picks = np.argmax(np.where(defined, first, -np.inf)[usable], axis=1)
     return picks, judges[usable]
-
-
-def _error(without: np.ndarray) -> np.ndarray:
-    """Return the jackknife's standard errors of columns, NaN where there are none."""
-    count = len(without)
-    if count < 2:
-        return np.full(without.shape[1], np.nan)
-    squares = np.sum((without - without.mean(axis=0)) ** 2, axis=0)
-    return np.sqrt((count - 1) / count * squares)
 
 
 def _reach(plan: Plan, settings: StatisticsSettings) -> float:
