@@ -158,7 +158,24 @@ def test_info_of_data_sets_that_are_not_made_yet(study: Study) -> None:
         call("info", "tiny_resnet", "--dataset", "light").stdout, "pictures"
     )
     shown = call("info", "tiny_resnet", "--dataset", "moved").stdout
-    assert "3025, most of 384x512; 3000 pairs" in line(shown, "pictures")
+    assert "3025, supposed to be of 384x512; 3000 pairs" in line(shown, "pictures")
+    append(
+        "config/datasets.yaml",
+        "few: {kind: tid2008, drop_reference_25: true}\n"
+        "turned: {kind: misaligned, of: own, misalign: {rotate: 1}}\n"
+        "mine: {kind: folder, folder: pictures, csv: scores.csv, direction: higher is better}\n"
+        "odd: {kind: folder, folder: pictures, csv: odd.csv, direction: higher is better}\n",
+    )
+    for name, told in (
+        ("few", "1656, supposed to be of 384x512; 1632 pairs"),
+        ("turned", "18, most of 64x64; 16 pairs"),  # as its parent, which is prepared
+        ("mine", "18, most of 64x64; 16 pairs"),  # not prepared, but here
+    ):
+        assert told in line(call("info", "tiny_resnet", "--dataset", name).stdout, "pictures")
+    head = b"reference,distorted,score\n"
+    for content in (b"", head, head + b"a.png\n", head.decode().encode("utf-16"), b"\xff\xfe\0"):
+        Path("pictures/odd.csv").write_bytes(content)
+        assert "isn't prepared" in refused("info", "tiny_resnet", "--dataset", "odd")
     near = refused("info", "tiny_resnet", "--dataset", "ligth")
     assert "did you mean 'light'?" in near
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dissect_iqa.datasets.base import Index
+from dissect_iqa.datasets.changed import changed_files
 from dissect_iqa.datasets.decoding.decode import decode_picture
 from dissect_iqa.datasets.entry import Misalignment
 from dissect_iqa.datasets.fetch_dataset import fetch_dataset
@@ -47,6 +48,12 @@ def test_a_shift_moves_numbers_and_makes_none(dtype, text, step):
     np.testing.assert_array_equal(moved[:, -step:], pixels[:, -2 : -step - 2 : -1])
     other = misaligned(pixels[:, ::-1], Misalignment(shift=f"-{text}"))
     np.testing.assert_array_equal(other[:, ::-1], moved)
+
+
+def test_the_most_that_is_allowed_fits_every_width():
+    for width in range(21, 70):
+        moved = misaligned(noise(3, width), Misalignment(shift="10 %"))
+        assert moved.shape == (3, width, 3)
 
 
 @pytest.mark.parametrize("width, step", [(512, 6), (500, 5), (501, 6), (100, 1), (64, 1)])
@@ -176,6 +183,46 @@ def test_pairs_are_the_parents_with_other_distorted_pictures(tmp_path, monkeypat
     )
 
 
+@pytest.mark.parametrize("linked", ["resources", "resources/datasets", "resources/datasets/moved"])
+def test_references_are_found_through_linked_folders(tmp_path, monkeypatch, linked):
+    """A large disk elsewhere: dots in a path count from where a folder really is."""
+    place = tmp_path / "a study" / "here"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
+    disk = tmp_path / "disk" / "deep" / "er" / "still"
+    disk.mkdir(parents=True)
+    Path(linked).parent.mkdir(parents=True, exist_ok=True)
+    Path(linked).symlink_to(disk, target_is_directory=True)
+    _, moved = prepare(Path(), own(Path("pictures")), {"shift": "1 %"})
+    assert not verify_dataset(moved.folder)
+
+
+def test_references_count_as_their_parents_when_changes_are_looked_for(tmp_path):
+    """As at a colleague's, who has the parent's pictures, but not those that were made of them."""
+    pictures = own(tmp_path / "pictures")
+    _, moved = prepare(tmp_path, pictures, {"shift": "1 %"})
+    assert changed_files(moved.folder)[0] == []
+    made = moved.folder / "pictures"
+    made.rename(tmp_path / "away")
+    assert changed_files(moved.folder)[0] == []  # the references are here, nothing of its own is
+    (tmp_path / "away").rename(made)
+    (pictures / "a.bmp").write_bytes(b"another")
+    assert changed_files(moved.folder)[0] == []  # the parent tells
+    next(made.iterdir()).unlink()
+    assert len(changed_files(moved.folder)[0]) == 1
+
+
+def test_a_rehearsal_moves_its_small_pictures_less(tmp_path):
+    prepare(tmp_path, own(tmp_path / "pictures"), {"shift": "1 %"})
+    parent = read_dataset(tmp_path / "resources/datasets/own")
+    entry = parse_entry("m", {"kind": "misaligned", "of": "own", "misalign": {"shift": "20 px"}})
+    folder = tmp_path / "resources/datasets/m"
+    with pytest.raises(UserError, match=r"6 picture\(s\) can't be displaced"):
+        fetch_dataset(entry, folder, tmp_path / "d", "{}", parent=parent)
+    fetch_dataset(entry, folder, tmp_path / "d", "{}", parent=parent, rehearse=64)
+    assert read_dataset(folder).facts["misalignment"]["shift"] == "1 %"
+
+
 def test_what_an_interrupted_run_left_is_no_part_of_it(tmp_path):
     prepare(tmp_path, own(tmp_path / "pictures"), {"shift": "1 %"})
     left = tmp_path / "resources/datasets/moved/pictures/000099.png"
@@ -231,8 +278,12 @@ def test_triplets_keep_their_choices(tmp_path):
         ({"of": "demo", "misalign": {"rotate": -30}}, "at most 10 degrees"),
         ({"of": "demo", "misalign": {"shift": "0 %"}}, "nothing is the data set itself"),
         ({"of": "demo", "misalign": {"scale": "3 px"}}, "scale"),
-        ({"of": "demo", "misalign": {"shift": "a bit"}}, "shift"),
-        ({"of": "demo", "misalign": {"shift": 5}}, "a unit is needed: '5 %', or of a shift '5 px'"),
+        *(
+            ({"of": "demo", "misalign": {"shift": value}}, "with its unit, like '1 %' or '3 px'")
+            for value in ("a bit", 5, True, "0.5 px", ".5 %", "1,5 %", "3 pixels")
+        ),
+        ({"of": "demo", "misalign": {"scale": "1 px"}}, "with its unit, like '1 %'"),
+        ({"of": "demo", "misalign": {"scale": 1}}, "with its unit, like '1 %'"),
         ({"of": "demo", "misalign": "1 %"}, "write {shift: 1 %}, {scale: 1 %} or {rotate: 1}"),
         ({"of": "demo", "misalign": {"twist": 1}}, "twist"),
         ({"of": "demo", "misalign": {"rotate": 1}, "csv": "a"}, "'csv' means nothing for kind"),

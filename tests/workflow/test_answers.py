@@ -109,6 +109,8 @@ def test_a_colleague_has_all_of_it(
     bundle(configured, tmp_path / "all.tar", [CONFIG])
     unbundle(tmp_path / "all.tar", tmp_path / "colleague")
     assert not planned(tmp_path / "colleague")
+    shutil.copytree(study / "pictures", tmp_path / "colleague/pictures")
+    assert not planned(tmp_path / "colleague"), "who has the parent's pictures needs no others"
     for path in ("thresholds/light/stimuli.parquet", "invariance/own_shift/summary.csv"):
         assert (tmp_path / "colleague/results" / path).is_file()
 

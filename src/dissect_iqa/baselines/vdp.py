@@ -30,13 +30,14 @@ def _hushed() -> Iterator[None]:
 
     It takes a mean below 1 cd/m² for pictures that aren't in absolute units; stimuli may be darker.
     """
-    logging.disable(logging.WARNING)
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
 
 
 def vdp_metric(
@@ -55,7 +56,8 @@ def vdp_metric(
     -------
     callable
         ``metric(reference, distorted) -> float`` of two pictures of shape (height, width, 3),
-        0..255: 10 minus their JOD, 0 for no visible difference.
+        0..255: 10 minus their JOD; 0 for identical pictures, and for such as differ in their
+        uniform brightness only.
     """
     with _hushed():
         import pycvvdp

@@ -62,7 +62,8 @@ def data_in_words(correlations: pd.DataFrame, datasets: Facts, study: str, inter
         if "display" in datasets[name]:
             parts.append(_seen(name, rows[name], datasets[name], intervals))
         if "of" in datasets[name]:
-            parts.append(_moved(name, datasets[name], intervals))
+            known = "low" not in rows[name] or bool(rows[name]["low"].notna().any())
+            parts.append(_moved(name, datasets[name], intervals and known))
     return f"**Data.** {' '.join(parts)}"
 
 
@@ -103,6 +104,6 @@ def _moved(name: str, facts: Mapping[str, Any], intervals: bool) -> str:
     text = (
         f"Invariance was measured on the pairs of {facts['of']} with distorted pictures "
         f"{facts['words']} ({name}; interpolation: {how['interpolation']}; border: "
-        f"{how['border']}), as the share of the correlation that is kept"
+        f"{how['border']}), as the share of the agreement with opinions that is kept"
     )
     return f"{text}{', with the paired jackknife over references' if intervals else ''}."

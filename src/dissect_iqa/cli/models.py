@@ -102,8 +102,9 @@ def info(
     seconds = earlier_seconds(BENCHMARKS, counts, row.id, told.pictures)
     here = _weights(row.id).is_file()
     height, width = given.sizes.value_counts().index[0]
+    size = f"{'supposed to be' if given.supposed else 'most'} of {height}x{width}"
     facts = [
-        ("pictures", f"{told.pictures}, most of {height}x{width}; {given.pairs} pairs"),
+        ("pictures", f"{told.pictures}, {size}; {given.pairs} pairs"),
         ("layers", f"{len(told.layers)} ('dissect-iqa layers {model}' lists them)"),
         ("operations", f"{told.gflops:.3g} GFLOPs a picture of that size"),
         ("weights", f"{in_bytes(costs.weights_bytes(network))}, {'here' if here else 'to fetch'}"),
@@ -178,6 +179,9 @@ def _of_dataset(name: str) -> Any:
     prepared = [path.parent.name for path in RESOURCES.glob("datasets/*/pairs.parquet")]
     table = read_datasets(DATASETS_TABLE) if DATASETS_TABLE.is_file() else {}
     if name in table and name not in prepared:
+        parent = table[name].of
+        if parent in prepared:  # as many pictures, of the same sizes
+            return costs.prepared(RESOURCES / "datasets" / str(parent))
         told = costs.expected(table[name], table)
         if told is not None:
             return told

@@ -66,10 +66,15 @@ def still_damaged(folder: Path) -> list[str]:
 
 
 def _recorded(table: Path) -> dict[str, str]:
-    """Return the sums of a data set's pictures, and of the files that its scores are from."""
-    images = read_table(table)
+    """Return the sums of a data set's pictures, and of the files that its scores are from.
+
+    The references of a misaligned data set are its parent's, which is looked at itself.
+    """
+    images, facts = read_table(table), table_provenance(table)
+    if facts.get("of"):
+        images = images[images["role"] == "distorted"]
     sums_of_pictures = dict(zip(images["file"], images["sha256"], strict=True))
-    return {**sums_of_pictures, **table_provenance(table).get("tables", {})}
+    return {**sums_of_pictures, **facts.get("tables", {})}
 
 
 def _sum(path: Path) -> str | None:

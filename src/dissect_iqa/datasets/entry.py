@@ -1,10 +1,11 @@
 """One entry of the data set table: what a user may write, and what of it can change a number."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dissect_iqa.files.provenance import sha256_file
 from dissect_iqa.files.validation import Settings
@@ -62,7 +63,7 @@ class Misalignment(Settings):
 
     shift: str | None = Field(
         None,
-        pattern=r"^-?\d+(\.\d+)? (%|px)$",
+        pattern=r"^-?(\d+(\.\d+)? %|\d+ px)$",
         description="To the left: '1 %' of the width, rounded up to whole pixels, or '3 px'.",
     )
     scale: str | None = Field(
@@ -79,12 +80,16 @@ class Misalignment(Settings):
 
     @field_validator("shift", "scale", mode="before")
     @classmethod
-    def _one_spelling(cls, value: Any) -> Any:
+    def _one_spelling(cls, value: Any, info: ValidationInfo) -> Any:
         """Write '1%' and '1.0 %' as '1 %', so that they are no three data sets."""
-        if isinstance(value, int | float):
-            raise ValueError(f"a unit is needed: '{value} %', or of a shift '{value} px'")
         found = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*(%|px)\s*", str(value))
-        return f"{float(found[1]):g} {found[2]}" if found else value
+        if value is None:
+            return value
+        whole = found and (info.field_name == "shift" and float(found[1]).is_integer())
+        if not found or (found[2] == "px" and not whole):
+            allowed = "'1 %' or '3 px'" if info.field_name == "shift" else "'1 %'"
+            raise ValueError(f"write it with its unit, like {allowed}; pixels are whole ones")
+        return f"{Decimal(found[1]).normalize():f} {found[2]}"
 
     @model_validator(mode="after")
     def _small_and_single(self) -> Self:

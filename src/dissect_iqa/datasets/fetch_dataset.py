@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from dissect_iqa.datasets.base import DatasetKind, Index, Reading, index_folder
 from dissect_iqa.datasets.changed import still_damaged
-from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.entry import DatasetEntry, Misalignment
 from dissect_iqa.datasets.finish import check_counts, check_pictures, complete, finish, leave_out
 from dissect_iqa.datasets.folder import read_folder
 from dissect_iqa.datasets.obtain import PICTURES, obtain
@@ -76,7 +76,7 @@ def fetch_dataset(
         few = take_few if rehearse is not None else None
         if entry.kind == "misaligned":
             assert parent is not None
-            _prepare_misaligned(entry, parent, folder, spec, workers)
+            _prepare_misaligned(entry, parent, folder, spec, workers, rehearse is not None)
         elif rehearse is not None and entry.folder is None:
             _prepare_rehearsal(entry, folder, spec, rehearse, workers)
         elif entry.kind == "demo":
@@ -115,10 +115,18 @@ def _prepare_thresholds(entry: DatasetEntry, folder: Path, spec: str, workers: i
 
 
 def _prepare_misaligned(
-    entry: DatasetEntry, parent: Dataset, folder: Path, spec: str, workers: int | None
+    entry: DatasetEntry,
+    parent: Dataset,
+    folder: Path,
+    spec: str,
+    workers: int | None,
+    rehearsed: bool,
 ) -> None:
     from dissect_iqa.datasets.misalign import make_misaligned
 
+    assert entry.misalign is not None
+    if rehearsed and entry.misalign.unit == "px":  # a rehearsal's pictures are smaller
+        entry = entry.model_copy(update={"misalign": Misalignment(shift="1 %")})
     frame, facts, index = make_misaligned(entry, parent, folder, workers)
     finish(folder, frame, facts, spec, index=index, workers=workers)
 

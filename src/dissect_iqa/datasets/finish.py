@@ -286,7 +286,7 @@ def _write(
     facts["references"] = int(pairs["reference"].nunique())
     facts["pairs"] = len(pairs)
     facts["images"] = len(images)
-    kept = {name: facts[name] for name in ("root", "tables")}
+    kept = {name: facts[name] for name in ("root", "tables", "of") if name in facts}
     write_table(images, folder / "images.parquet", spec, **kept)
     write_table(pairs[first + rest], folder / "pairs.parquet", spec, **facts)
     write_json(

@@ -20,10 +20,11 @@ from tqdm import tqdm
 from dissect_iqa.datasets.base import Index
 from dissect_iqa.datasets.decoding.decode import MOST_BYTES, decode_picture
 from dissect_iqa.datasets.entry import MOST_MISALIGNED, DatasetEntry, Misalignment
+from dissect_iqa.datasets.finish import listing
 from dissect_iqa.datasets.obtain import PICTURES
 from dissect_iqa.datasets.pictures import available_cpus
 from dissect_iqa.datasets.tables import Dataset
-from dissect_iqa.errors import Problems
+from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import atomic_path
 from dissect_iqa.files.regular_files import read_bytes
 
@@ -60,7 +61,7 @@ def misaligned(pixels: np.ndarray, by: Misalignment) -> np.ndarray:
     if by.shift is not None:
         share = by.size * width / 100 if by.unit == "%" else by.size
         step = math.ceil(round(abs(share), 9))
-        if step > MOST_MISALIGNED * width / 100:
+        if step > math.ceil(MOST_MISALIGNED * width / 100):
             raise ValueError(
                 f"is {width} pixels wide; a shift by {step} is more than {MOST_MISALIGNED} % of it"
             )
@@ -129,11 +130,12 @@ def make_misaligned(
     tasks = [
         (parent.path(str(old)).absolute(), (folder / new).absolute()) for old, new in made.items()
     ]
-    problems = Problems()
-    for problem in _work(tasks, entry.misalign, workers):
-        if problem:
-            problems.add(problem)
-    problems.raise_all()
+    problems = [problem for problem in _work(tasks, entry.misalign, workers) if problem]
+    if problems:
+        raise UserError(
+            f"data set {entry.of}: {len(problems)} picture(s) can't be displaced:\n"
+            + listing(problems)
+        )
     known = parent.pairs["reference_file"].unique()
     references = {file: _from(folder, parent, str(file)) for file in known}
     pairs["distorted_file"] = pairs["distorted_file"].map(made)
@@ -174,7 +176,9 @@ def _from(folder: Path, parent: Dataset, file: str) -> str:
     """Return where a picture of the parent is, seen from the data set's folder."""
     if Path(parent.facts["root"]).is_absolute():
         return (parent.root / file).as_posix()
-    return Path(os.path.relpath(parent.root / file, folder)).as_posix()
+    # of folders where they really are: a path of dots through a link to one leads elsewhere
+    place = (parent.root / file).parent.resolve()
+    return Path(os.path.relpath(place / Path(file).name, folder.resolve())).as_posix()
 
 
 def _facts(entry: DatasetEntry, parent: Dataset) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
 from dissect_iqa.datasets.decoding.decode import MOST_BYTES, check_whole, decode_picture
@@ -87,6 +88,24 @@ def inspect_pairs(pairs: pd.DataFrame, root: Path, workers: int | None = None) -
     total.identical.sort()
     total.problems = sorted(set(total.problems))
     return total
+
+
+def header_sizes(root: Path, files: Iterable[str]) -> pd.DataFrame:
+    """Return what pictures' headers say of their sizes, without those that have none.
+
+    Returns
+    -------
+    DataFrame
+        `file`, `width`, `height` in pixels.
+    """
+    sizes = []
+    for file in files:
+        try:
+            with Image.open(root / file) as picture:
+                sizes.append((file, *picture.size))
+        except (OSError, ValueError, Image.DecompressionBombError):
+            continue  # the job that decodes them names all that don't
+    return pd.DataFrame(sizes, columns=["file", "width", "height"])
 
 
 def _total_size(root: Path, files: Iterable[str]) -> int:

@@ -10,7 +10,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from dissect_iqa.datasets.base import index_folder
 from dissect_iqa.datasets.entry import DatasetEntry
+from dissect_iqa.datasets.finish import complete
+from dissect_iqa.datasets.folder import read_folder
+from dissect_iqa.datasets.pictures import header_sizes
 from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.tables import read_dataset
 from dissect_iqa.errors import UserError
@@ -36,10 +40,13 @@ class Pictures:
         `height` and `width` in pixels, a row a picture.
     pairs : int
         Number of pairs.
+    supposed : bool
+        Whether nobody has looked at the pictures, so that their size is a usual one.
     """
 
     sizes: pd.DataFrame
     pairs: int
+    supposed: bool = False
 
 
 def bare_network(row: ModelRow) -> Network:
@@ -61,11 +68,11 @@ def weights_bytes(network: Network) -> int:
     return sum(value.numel() * value.element_size() for value in values)
 
 
-def uniform(size: tuple[int, int], pictures: int, pairs: int) -> Pictures:
+def uniform(size: tuple[int, int], pictures: int, pairs: int, supposed: bool = False) -> Pictures:
     """Return `pictures` pictures of one size (height, width), and `pairs` pairs."""
     height, width = size
     rows = pd.DataFrame({"height": height, "width": width}, index=range(pictures))
-    return Pictures(rows, pairs)
+    return Pictures(rows, pairs, supposed)
 
 
 def prepared(folder: Path) -> Pictures:
@@ -123,19 +130,30 @@ def expected(entry: DatasetEntry, table: Mapping[str, DatasetEntry]) -> Pictures
     counts = kind.counts.get(entry.split or (kind.splits[0] if kind.splits else ""))
     if counts is None:
         return None
-    return uniform(USUAL_SIZE, counts.references + counts.pairs, counts.pairs)
+    references, pairs = counts.references, counts.pairs
+    if entry.drop_reference_25:
+        references, pairs = references - 1, pairs - pairs // references
+    return uniform(USUAL_SIZE, references + pairs, pairs, supposed=True)
 
 
 def _of_table(entry: DatasetEntry) -> Pictures | None:
-    """Count the pictures that a user's own table of scores names."""
-    path = entry.csv_path()
-    if not path.is_file():
+    """Count the pictures that a user's own table of scores names; their sizes are in their heads.
+
+    None where the table isn't one: whoever is to use it tells.
+    """
+    assert entry.folder is not None
+    try:
+        index = index_folder(entry.folder, entry.ignore)
+        frame = complete(read_folder(index, entry).frame, str(entry.folder))
+    except (UserError, OSError):
         return None
-    table = pd.read_csv(path)
-    if not {entry.reference, entry.distorted} <= set(table.columns):
+    pictures = len({*frame["reference_file"], *frame["distorted_file"]})
+    sizes = header_sizes(index.root, frame["reference_file"].unique())
+    if sizes.empty or not len(frame):
         return None
-    pictures = len({*table[entry.reference], *table[entry.distorted]})
-    return uniform(USUAL_SIZE, pictures, len(table))
+    # of most: distorted pictures are as large as their references
+    width, height = sizes[["width", "height"]].value_counts().index[0]
+    return uniform((height, width), pictures, len(frame))
 
 
 def features_bytes(network: Network, pictures: Pictures, keep_raw: tuple[str, ...] = ()) -> int:

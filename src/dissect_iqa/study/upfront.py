@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.datasets.base import Index, index_folder
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.finish import check_pictures, check_scores, complete
 from dissect_iqa.datasets.folder import read_folder
+from dissect_iqa.datasets.pictures import header_sizes
 from dissect_iqa.errors import Problems, UserError
 from dissect_iqa.files.provenance import table_provenance
 from dissect_iqa.models.known_names import check_names, try_builders
@@ -166,12 +166,6 @@ def _check_own(study: Study, name: str, entry: DatasetEntry) -> None:
     with problems.caught():
         check_scores(frame, where)
     problems.raise_all()
-    sizes = []
-    for file in frame["reference_file"].unique():
-        try:
-            with Image.open(index.root / file) as picture:
-                sizes.append((file, *picture.size))
-        except (OSError, ValueError, Image.DecompressionBombError):
-            continue  # the job that decodes them names all that don't
-    if sizes:
-        check_sizes(study, name, pd.DataFrame(sizes, columns=["file", "width", "height"]))
+    sizes = header_sizes(index.root, frame["reference_file"].unique())
+    if len(sizes):
+        check_sizes(study, name, sizes)
