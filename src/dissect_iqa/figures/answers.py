@@ -200,7 +200,8 @@ def draw_profiles(axes: Axes, table: pd.DataFrame, column: str, look: Functions)
     for group, several in profiles.items() if many else ():
         known = np.isfinite(several).sum(axis=0) > len(several) / 2
         middle = np.nanmedian(np.array(several)[:, known], axis=0)
-        style.halo(axes.plot(_GRID[known], middle, color=look.colours[group], linewidth=1.8)[0])
+        bold: dict[str, Any] = {"linewidth": 1.8, "path_effects": style.outline(3)}
+        axes.plot(_GRID[known], middle, color=look.colours[group], **bold)
     axes.grid(axis="y", color=style.HAIRLINE, linewidth=0.5)
     axes.set_axisbelow(True)
 

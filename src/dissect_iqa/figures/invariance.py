@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from dissect_iqa.claims.answers import join_answers
 from dissect_iqa.figures import style
@@ -100,7 +99,7 @@ def _name_metrics(axes: Axes, metrics: pd.DataFrame) -> None:
             va="center",
             fontsize=style.TINY,
             color=style.INK,
-            path_effects=[withStroke(linewidth=2, foreground="white")],
+            path_effects=style.outline(2),
             zorder=5,
         )
 

@@ -94,9 +94,9 @@ def look(settings: FigureSettings) -> Iterator[None]:
         yield
 
 
-def halo(line: Line2D) -> None:
-    """Set a line off from what it crosses."""
-    line.set_path_effects([withStroke(linewidth=line.get_linewidth() + 1.2, foreground="white")])
+def outline(width: float) -> list[withStroke]:
+    """Return what sets a line or a text off from what it crosses: white, so many points wide."""
+    return [withStroke(linewidth=width, foreground="white")]
 
 
 def colours(count: int, settings: FigureSettings) -> list[Any]:

@@ -132,16 +132,18 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         tables[f"results/correlations/{dataset}/{name}.parquet"] = fingerprint(spec)
         mark = fingerprint(study.distances_spec(dataset, name))
         tables[f"results/distances/{dataset}/{name}.parquet"] = mark
-    summaries = []
-    for stage, place, datasets, names in (
-        ("hold_contests", "contests/{}.parquet", study.rated(), [""]),
-        ("find_thresholds", "thresholds/{}/", study.threshold_sets(), ["layers", "stimuli"]),
-        ("measure_invariance", "invariance/{}/", study.misaligned_sets(), ["layers"]),
+    for stage, datasets, files in (
+        ("hold_contests", study.rated(), ["contests/{}.parquet"]),
+        (
+            "find_thresholds",
+            study.threshold_sets(),
+            ["thresholds/{}/layers.parquet", "thresholds/{}/stimuli.parquet"],
+        ),
+        ("measure_invariance", study.misaligned_sets(), ["invariance/{}/layers.parquet"]),
     ):
         for dataset in datasets:
-            path, mark = f"results/{place.format(dataset)}", study.fingerprint(stage, dataset)
-            tables |= {f"{path}{name}.parquet" if name else path: mark for name in names}
-            summaries += [f"{path}summary.csv"] if path.endswith("/") else []
+            mark = study.fingerprint(stage, dataset)
+            tables |= {f"results/{file.format(dataset)}": mark for file in files}
     missing = [path for path in tables if not (folder / path).exists()]
     if missing:
         raise UserError(
@@ -161,7 +163,7 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         for name in ("images.parquet", "provenance.json")
     ]
     caches = _features(study, folder) if features else {}
-    return {**tables, **dict.fromkeys([*others, *summaries]), **caches}
+    return {**tables, **dict.fromkeys(others), **caches}
 
 
 def _features(study: Study, folder: Path) -> dict[str, str | None]:
@@ -185,7 +187,8 @@ def _features(study: Study, folder: Path) -> dict[str, str | None]:
 def _results(folder: Path) -> Iterator[str]:
     """Yield what is made to be read: summaries, claims, texts, figures."""
     results = folder / "results"
-    for path in sorted([*results.glob("*"), *(results / "figures").rglob("*")]):
+    summaries = results.glob("*/*/summary.csv")  # of thresholds and invariance
+    for path in sorted([*results.glob("*"), *(results / "figures").rglob("*"), *summaries]):
         relative = path.relative_to(folder).as_posix()
         if path.is_file() and not path.name.startswith("."):
             if is_data(relative):

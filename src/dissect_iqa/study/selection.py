@@ -207,11 +207,7 @@ class Selection:
 
     def opinions(self) -> list[str]:
         """Return the data sets of people's opinions, ratings or choices, each picture once."""
-        return [
-            name
-            for name, entry in self.datasets.items()
-            if entry.kind not in ("thresholds", "misaligned")
-        ]
+        return [name for name, entry in self.datasets.items() if _has_opinions(entry)]
 
     def scored(self) -> list[str]:
         """Return the ids of all selected models, then the names of all baselines."""
@@ -345,8 +341,13 @@ class Selection:
 
 
 def _is_rated(entry: DatasetEntry) -> bool:
-    """Tell whether people rated pictures, instead of choosing between two or just seeing them.
+    """Tell whether people rated pictures, instead of choosing between two or just seeing them."""
+    return _has_opinions(entry) and not of_triplets(entry)
 
-    Those of a misaligned data set were rated, but where they were, and are counted there.
+
+def _has_opinions(entry: DatasetEntry) -> bool:
+    """Tell whether people's opinions of a data set's pictures count with it.
+
+    Those of a misaligned one were given where the pictures were, and are counted there.
     """
-    return entry.kind not in ("thresholds", "misaligned") and not of_triplets(entry)
+    return entry.kind not in ("thresholds", "misaligned")
