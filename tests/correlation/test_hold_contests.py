@@ -344,6 +344,9 @@ def test_only_planned_contests_are_corrected_for():
 
 
 def test_beyond_a_number_only_planned_contests_take_place():
-    assert everyone(["a", "b"], ["psnr"], []) == [("a", "b"), ("a", "psnr"), ("b", "psnr")]
+    assert everyone(["a", "b"], ["psnr"], [], []) == [("a", "b"), ("a", "psnr"), ("b", "psnr")]
     many = [f"m{i}" for i in range(MOST)]
-    assert everyone(many, ["ssim"], [("m0", "ssim")]) == [("m0", "ssim")]
+    assert everyone(many, ["ssim"], [], [("m0", "ssim")]) == [("m0", "ssim")]
+    held = everyone(many, ["psnr"], ["theirs"], [("m0", "psnr")])
+    assert len(held) == 1 + MOST + 1
+    assert ("m7", "theirs") in held and ("psnr", "theirs") in held and ("m7", "psnr") not in held

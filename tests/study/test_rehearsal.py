@@ -215,11 +215,15 @@ def values(**changes: object) -> dict[str, object]:
 
 
 def test_every_specification_carries_the_mark(study: Path) -> None:
-    real, rehearsal = (Study.from_values(values(rehearse=mark)) for mark in (False, True))
+    scores = [{"table": "theirs.csv", "dataset": "own", "metrics": {"theirs": "lower"}}]
+    real, rehearsal = (
+        Study.from_values(values(rehearse=mark, scores=scores)) for mark in (False, True)
+    )
     assert (real.folder, rehearsal.folder) == (Path(), Path("rehearsal"))
     for stage in STAGES:
         if stage not in ("fit_readouts", "plot", "measure_invariance"):
-            name = "psnr" if stage == "score_baselines" else "tiny_resnet"
+            metrics = {"score_baselines": "psnr", "read_scores": "theirs"}
+            name = metrics.get(stage, "tiny_resnet")
             spec = json.loads(rehearsal.spec(stage, "own", name))
             assert spec["rehearsal"] == REHEARSAL_VERSION, stage
             assert "rehearsal" not in json.loads(real.spec(stage, "own", name)), stage

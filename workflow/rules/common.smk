@@ -1,5 +1,6 @@
 # The validated study, and what the wildcards may be.
 import os
+import re
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.study.frozen import VARIABLE, freeze, thaw
@@ -54,11 +55,13 @@ def checked(wildcards):
 
 
 METRIC = "|".join(study.config.baselines) or "no_baseline"
+OUTSIDE = "|".join(map(re.escape, study.outside())) or "no_scores"
 
 
 wildcard_constraints:
     dataset="[^/]+",
     metric=METRIC,
+    outside=OUTSIDE,
     # everything that is no metric; listing thousands of ids here would slow the planning down
-    model=rf"(?!(?:{METRIC})\.\w+$)[^/]+",
+    model=rf"(?!(?:{METRIC}|{OUTSIDE})\.\w+$)[^/]+",
     name="[^/]+",

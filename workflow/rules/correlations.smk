@@ -31,11 +31,10 @@ rule correlate:
 
 rule collect:
     input:
-        expand(
-            "<results>/correlations/{dataset}/{name}.parquet",
-            dataset=study.datasets,
-            name=study.scored(),
-        ),
+        [
+            f"<results>/correlations/{dataset}/{name}.parquet"
+            for dataset, name, _ in study.correlations()
+        ],
         pairs=expand(
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
@@ -75,7 +74,7 @@ rule hold_contests:
         distances=lambda wildcards: expand(
             "<results>/distances/{dataset}/{name}.parquet",
             dataset=wildcards.dataset,
-            name=study.scored(),
+            name=study.scored(wildcards.dataset),
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:

@@ -90,3 +90,24 @@ rule score_baselines:
         "Baseline {wildcards.metric} on {wildcards.dataset}"
     script:
         "../scripts/score_baselines.py"
+
+
+rule read_scores:
+    input:
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+        # the pairs by whose file names they are known, where those here are displaced
+        parent=lambda wildcards: study.parent_tables(wildcards.dataset),
+    output:
+        "<results>/distances/{dataset}/{outside}.parquet",
+    log:
+        "<logs>/read_scores/{dataset}/{outside}.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=lambda wildcards: study.spec(
+            "read_scores", wildcards.dataset, wildcards.outside
+        ),
+    message:
+        "Scores of {wildcards.outside} on {wildcards.dataset}, from outside"
+    script:
+        "../scripts/read_scores.py"

@@ -6,12 +6,12 @@ rule measure_invariance:
         aligned=lambda wildcards: expand(
             "<results>/distances/{dataset}/{name}.parquet",
             dataset=study.dataset(wildcards.dataset).of,
-            name=study.scored(),
+            name=study.scored_twice(wildcards.dataset),
         ),
         misaligned=lambda wildcards: expand(
             "<results>/distances/{dataset}/{name}.parquet",
             dataset=wildcards.dataset,
-            name=study.scored(),
+            name=study.scored_twice(wildcards.dataset),
         ),
         aligned_pairs=lambda wildcards: expand(
             "<resources>/datasets/{dataset}/pairs.parquet",

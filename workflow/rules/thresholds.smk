@@ -6,7 +6,7 @@ rule find_thresholds:
         distances=lambda wildcards: expand(
             "<results>/distances/{dataset}/{name}.parquet",
             dataset=wildcards.dataset,
-            name=study.scored(),
+            name=study.scored(wildcards.dataset),
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:

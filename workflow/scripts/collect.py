@@ -20,5 +20,6 @@ with job(snakemake.log[0]):
     }
     table = collect(correlations, pairs, study.config.statistics)
     write_table(table, snakemake.output.correlations, snakemake.params.spec)
-    write_csv(summarise(table, study.opinions()), snakemake.output.summary, study.remarks())
+    summary = summarise(table, study.opinions(), study.tuned_on())
+    write_csv(summary, snakemake.output.summary, study.remarks())
     write_csv(check_published(table), snakemake.output.published, study.remarks())

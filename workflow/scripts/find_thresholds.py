@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
     study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
-    measured = study.read_distances(dataset, snakemake.input.distances)
+    measured = study.read_distances(dataset, study.scored(dataset), snakemake.input.distances)
     settings = study.config.statistics
     table, stimuli = find_thresholds(measured, pairs, settings, dataset_name=dataset)
     write_table(stimuli, snakemake.output.stimuli, snakemake.params.spec)

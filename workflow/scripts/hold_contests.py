@@ -11,12 +11,10 @@ with job(snakemake.log[0]):
     study = thaw(snakemake.config["study"])
     dataset = snakemake.wildcards.dataset
     best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
-    tables = {
-        name: read_table(path, study.distances_spec(dataset, name))
-        for name, path in zip(study.scored(), snakemake.input.distances, strict=True)
-    }
+    names = study.scored(dataset)
+    tables = dict(study.read_distances(dataset, names, snakemake.input.distances))
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
     competitors, distance = at_one_distance(tables, best[best["dataset"] == dataset], study.models)
-    settings, contests = study.config.statistics, study.contests()
+    settings, contests = study.config.statistics, study.contests(dataset)
     table = hold_contests(competitors, pairs, settings, dataset_name=dataset, contests=contests)
     write_table(table.assign(distance=distance), snakemake.output[0], snakemake.params.spec)

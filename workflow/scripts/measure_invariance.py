@@ -11,8 +11,9 @@ with job(snakemake.log[0]):
     dataset, of = snakemake.wildcards.dataset, study.dataset(snakemake.wildcards.dataset).of
     aligned = read_table(given.aligned_pairs[0], study.spec("fetch_dataset", of))
     pairs = read_table(given.pairs, study.spec("fetch_dataset", dataset))
-    before = study.read_distances(of, given.aligned)
-    after = study.read_distances(dataset, given.misaligned)
+    names = study.scored_twice(dataset)
+    before = study.read_distances(of, names, given.aligned)
+    after = study.read_distances(dataset, names, given.misaligned)
     measured = ((*one, other[1]) for one, other in zip(before, after, strict=True))
     settings = study.config.statistics
     table = measure_invariance(measured, aligned, pairs, settings, dataset_name=dataset, of=of)

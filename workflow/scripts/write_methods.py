@@ -16,6 +16,7 @@ with job(snakemake.log[0]):
         study.config.statistics,
         study.bibliography(),
         NOTICE if study.config.rehearse else "",
+        study.outside_facts(),
     )
     write_methods(
         methods, snakemake.output.text, snakemake.output.references, snakemake.params.spec

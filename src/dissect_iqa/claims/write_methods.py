@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.baselines.outside import OutsideMetric
 from dissect_iqa.claims.data_in_words import cite, counted, data_in_words, dataset_key, listed
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.words import statistics_in_words
@@ -46,6 +47,7 @@ def describe(
     statistics: StatisticsSettings,
     bibliography: str = "",
     notice: str = "",
+    outside: Mapping[str, OutsideMetric] | None = None,
 ) -> MethodsText:
     """Describe the study that gave these correlations: only what ran is named and cited.
 
@@ -65,6 +67,8 @@ def describe(
         BibTeX of the papers behind the models.
     notice : str
         What has to be said first, e.g. that this was a rehearsal.
+    outside : mapping of str to OutsideMetric, optional
+        What is said of the metrics whose scores are from outside.
 
     Returns
     -------
@@ -90,6 +94,7 @@ def describe(
         _readout(
             list(dict.fromkeys(networks["distance"])), metrics, _not_downsampled(correlations)
         ),
+        _outside({name: facts for name, facts in (outside or {}).items() if name in metrics}),
         _statistics(correlations, statistics),
         _software(),
         _model_table(ran),
@@ -166,8 +171,9 @@ def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[st
             "**Readout.** The activations for reference and distorted picture were compared at "
             f"every layer in one forward pass per picture, with {listed(words)}."
         )
-    if metrics:
-        named = [BASELINES[name].title + cite([BASELINES[name].cites]) for name in metrics]
+    ours = [BASELINES[name] for name in metrics if name in BASELINES]
+    if ours:
+        named = [metric.title + _tuned(metric.tuned_on) + cite([metric.cites]) for metric in ours]
         parts.append(f"Classic metrics for comparison: {listed(named)}.")
     if same:
         parts.append(
@@ -175,6 +181,21 @@ def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[st
             "whose shorter side has fewer than 384 pixels is not downsampled."
         )
     return " ".join(parts)
+
+
+def _tuned(on: str) -> str:
+    return f" (tuned on {on})" if on else ""
+
+
+def _outside(metrics: Mapping[str, OutsideMetric]) -> str:
+    """Say which scores weren't computed here, and what is known of them."""
+    if not metrics:
+        return ""
+    said = [
+        f"{name}{_tuned(facts.tuned_on)}" + (f": {facts.source}" if facts.source else "")
+        for name, facts in metrics.items()
+    ]
+    return f"**Scores from outside.** Not computed here, but taken as given: {'; '.join(said)}."
 
 
 def _not_downsampled(correlations: pd.DataFrame) -> list[str]:

@@ -10,11 +10,31 @@ MOST = 150
 
 
 def everyone(
-    models: Sequence[str], metrics: Sequence[str], planned: Sequence[tuple[str, str]]
+    models: Sequence[str],
+    metrics: Sequence[str],
+    outside: Sequence[str],
+    planned: Sequence[tuple[str, str]],
 ) -> list[tuple[str, str]]:
-    """Return all contests among models and metrics, or the planned ones if those are too many."""
-    names = [*models, *metrics]
-    return list(combinations(names, 2)) if len(names) <= MOST else list(planned)
+    """Return all contests among models and metrics.
+
+    Parameters
+    ----------
+    models, metrics, outside : sequence of str
+        Ids of models, names of metrics, and of metrics whose scores are from outside.
+    planned : sequence of pairs of names
+        What `contests` returned: if everyone would be too many, these are held, and those of
+        everyone against each metric from outside, which somebody brought to be compared with.
+
+    Returns
+    -------
+    list of tuple of str
+        Each pair once.
+    """
+    names = [*models, *metrics, *outside]
+    if len(names) <= MOST:
+        return list(combinations(names, 2))
+    met = [pair for pair in combinations(names, 2) if pair[1] in set(outside)]
+    return [*planned, *met]
 
 
 def contests(

@@ -1,6 +1,6 @@
 """The short table for people: each model's best layer, naively and honestly, and its last layer."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from dissect_iqa.errors import UserError
 CHOSEN_BY = ("srcc", "agreement")
 
 COLUMNS = [
-    *("dataset", "model", "kind", "distance", "fitted_on", "statistic"),
+    *("dataset", "model", "kind", "tuned_on", "distance", "fitted_on", "statistic"),
     *("best_layer", "best_depth", "best", "best_low", "best_high"),
     *("honest", "honest_low", "honest_high", "honest_share"),
     *("last_layer", "last", "last_low", "last_high"),
@@ -33,7 +33,11 @@ COLUMNS = [
 ]
 
 
-def summarise(correlations: pd.DataFrame, opinions: Collection[str] | None = None) -> pd.DataFrame:
+def summarise(
+    correlations: pd.DataFrame,
+    opinions: Collection[str] | None = None,
+    tuned_on: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Summarise collected correlations, one row a data set, model and distance.
 
     Parameters
@@ -77,6 +81,7 @@ def summarise(correlations: pd.DataFrame, opinions: Collection[str] | None = Non
     table = _renamed(best, "best").set_index(keys)
     for name in ("kind", "fitted_on", "statistic", "n", "references"):
         table[name] = best[name].to_numpy()
+    table["tuned_on"] = [(tuned_on or {}).get(name, "") for name in best["model"]]
     table["layers"] = main.groupby(keys, sort=False).size()
     table = table.join(_renamed(main.drop_duplicates(keys, keep="last"), "last").set_index(keys))
     table = table.join(_honest(whole, table)).join(_transferred(main, table, opinions))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.baselines.outside import ScoresEntry
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError, suggest
@@ -68,6 +69,11 @@ class Config(Settings):
     baselines: tuple[str, ...] = Field(
         ("psnr", "ssim", "ssim_downsampled", "ms_ssim"),
         description=f"Any of: {', '.join(BASELINES)}.",
+    )
+    scores: tuple[ScoresEntry, ...] = Field(
+        (),
+        description="Metrics that somebody else computed: tables of their scores, see 'Scores "
+        "from outside'.",
     )
     offline: bool = Field(
         False, description="Never touch the network; say which file is missing instead."

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dissect_iqa.baselines.outside import OutsideMetric, ScoresEntry
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.study.config import Config
 from dissect_iqa.zoo.table import ModelRow
@@ -19,11 +20,13 @@ SCHEMAS = Path("workflow/schemas")
 #: Generated text stands between these two lines, one pair a table.
 BEGIN, END = "<!-- generated: {} -->", "<!-- end -->"
 
-_SOURCES: dict[str, type[BaseModel]] = {
+_FILES: dict[str, type[BaseModel]] = {
     "config": Config,
     "datasets": DatasetEntry,
     "models": ModelRow,
 }
+#: Tables of options: those of the files, and of what stands in lists and mappings within.
+_TABLES: dict[str, type[BaseModel]] = {**_FILES, "scores": ScoresEntry, "metrics": OutsideMetric}
 
 
 def options_table(model: type[BaseModel], prefix: str = "") -> str:
@@ -48,7 +51,7 @@ def _plain(value: Any) -> str:
 
 def manual(text: str) -> str:
     """Return the manual with its generated tables renewed."""
-    for name, model in _SOURCES.items():
+    for name, model in _TABLES.items():
         begin = BEGIN.format(name)
         before, found, rest = text.partition(begin)
         if found:
@@ -68,7 +71,7 @@ def schemas() -> dict[Path, str]:
             indent=2,
         )
         + "\n"
-        for name, model in _SOURCES.items()
+        for name, model in _FILES.items()
     }
 
 

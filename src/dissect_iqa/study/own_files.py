@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dissect_iqa.baselines.outside import ScoresEntry
+from dissect_iqa.baselines.outside_table import read_outside
 from dissect_iqa.datasets.changed import changed_files, note_damage
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.errors import UserError
@@ -30,6 +32,9 @@ class OwnFiles:
     models : dict of str to dict
         The same beyond its row for each model that has any: the sum of its weights file, and
         what `builder_source` says of its builder.
+    scores : dict of str to dict
+        The sum of each metric's scores from outside, by data set and metric; None where nobody
+        can tell, which `check_upfront` does.
     pictures : dict of str to list of str
         For each prepared data set the pictures that are no longer what it was prepared with.
     stale : dict of str to str
@@ -38,6 +43,7 @@ class OwnFiles:
 
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scores: dict[str, dict[str, str | None]] = field(default_factory=dict)
     pictures: dict[str, list[str]] = field(default_factory=dict)
     stale: dict[str, str] = field(default_factory=dict)
 
@@ -47,6 +53,7 @@ class OwnFiles:
         datasets: Mapping[str, DatasetEntry],
         rows: Iterable[ModelRow],
         resources: Path | str = "resources",
+        scores: Sequence[ScoresEntry] = (),
     ) -> "OwnFiles":
         """Look at the files as they are now; only what is new since the last look is hashed.
 
@@ -57,17 +64,21 @@ class OwnFiles:
         rows : iterable of ModelRow
             The models whose weights are needed.
         resources : path
-            Where prepared data sets and weights are.
+            Where prepared data sets and weights are; results are beside it.
+        scores : sequence of ScoresEntry
+            Tables of scores from outside.
         """
         found = cls()
         for name, entry in datasets.items():
             found._look_at_data(name, entry, Path(resources) / "datasets" / name)
         found._look_at_models(list(rows), Path(resources) / "weights")
+        for table in scores:
+            found._look_at_scores(table, Path(resources).parent / "results/distances")
         return found
 
     def plain(self) -> dict[str, Any]:
         """Return what later jobs have to know as plain data, for the constructor."""
-        return {"datasets": self.datasets, "models": self.models}
+        return {"datasets": self.datasets, "models": self.models, "scores": self.scores}
 
     def notices(self) -> list[str]:
         """Return a sentence for each thing that has changed since results were made from it."""
@@ -126,6 +137,18 @@ class OwnFiles:
                 spec["pictures_sha256"] = recorded["pictures_sha256"]
         self.datasets[name] = spec
 
+    def _look_at_scores(self, entry: ScoresEntry, distances: Path) -> None:
+        known = self.scores.setdefault(entry.dataset, {})
+        try:
+            table = read_outside(entry)
+        except UserError:  # told by `check_upfront`, unless it is gone by now, but was used
+            here = entry.table.exists()
+            for metric in entry.metrics:
+                place = distances / entry.dataset / f"{metric}.parquet"
+                known[metric] = None if here else _recorded(place).get("scores_sha256")
+        else:
+            known.update({metric: table.sum(metric) for metric in entry.metrics})
+
     def _look_at_models(self, rows: list[ModelRow], weights: Path) -> None:
         sources: dict[str, dict[str, Any]] = {}
         files = {row.id: path for row in rows if (path := _file_of(row))}
@@ -169,11 +192,15 @@ def _sum_of(pictures: Mapping[str, str | None]) -> str:
 
 def _recorded_entry(folder: Path) -> dict[str, Any]:
     """Return the entry that a prepared data set was made from, empty if there is none."""
-    path = folder / "pairs.parquet"
+    return _recorded(folder / "pairs.parquet").get("entry", {})
+
+
+def _recorded(path: Path) -> dict[str, Any]:
+    """Return the spec that a table was made from, empty if there is none."""
     if not path.is_file():
         return {}
     try:
-        return json.loads(table_provenance(path)["spec"])["entry"]
+        return json.loads(table_provenance(path)["spec"])
     except (UserError, KeyError, ValueError):
         return {}  # whoever reads the table tells
 

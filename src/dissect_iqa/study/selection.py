@@ -8,6 +8,7 @@ from typing import Any, Self
 import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.baselines.outside import OutsideMetric, ScoresEntry
 from dissect_iqa.correlation.contests import contests, everyone
 from dissect_iqa.datasets.changed import DAMAGE
 from dissect_iqa.datasets.entry import DatasetEntry
@@ -60,6 +61,7 @@ class Selection:
             self._check_models()
         with problems.caught():
             self.datasets = self._select_datasets()
+            self._check_scores()
         if self._table:
             with problems.caught():
                 self.comparisons  # noqa: B018  read now, so that its faults are found now
@@ -69,7 +71,7 @@ class Selection:
                 self._bibliography = read_text(path, "bibliography")
         problems.raise_all()
         resources = self.folder / "resources"
-        self.own = OwnFiles.look(self.datasets, self.weights_rows(), resources)
+        self.own = OwnFiles.look(self.datasets, self.weights_rows(), resources, self.config.scores)
 
     @property
     def folder(self) -> Path:
@@ -182,6 +184,39 @@ class Selection:
         problems.raise_all()
         return {name: table[name] for name in self.config.datasets}
 
+    def _check_scores(self) -> None:
+        """Check that scores from outside are of known data sets, under names of their own."""
+        known = read_datasets(self.config.datasets_table)
+        problems, seen = Problems(), dict[tuple[str, str], int]()
+        signs: dict[str, int] = {}
+        for number, entry in enumerate(self.config.scores):
+            place = self._origin.place(("scores", number))
+            if entry.dataset not in known:
+                problems.add(
+                    f"{place}: scores: {entry.dataset!r} is not in {self.config.datasets_table}"
+                    f"{suggest(entry.dataset, tuple(known))}"
+                )
+            for name, metric in entry.metrics.items():
+                owner = "a metric of this project" if name in BASELINES else ""
+                owner = f"a model of {self.config.models_table}" if name in self._table else owner
+                if owner:
+                    problems.add(
+                        f"{place}: scores: {name!r} is {owner}; give it another name, and say "
+                        f"under 'column' what its column is called"
+                    )
+                if (entry.dataset, name) in seen:
+                    problems.add(
+                        f"{place}: scores: {name!r} on {entry.dataset} is in entry "
+                        f"{seen[entry.dataset, name] + 1}, too"
+                    )
+                if signs.setdefault(name, metric.sign) != metric.sign:
+                    problems.add(
+                        f"{place}: scores: of {name!r} the higher value is better in one table and "
+                        "the lower in another"
+                    )
+                seen[entry.dataset, name] = number
+        problems.raise_all()
+
     def misaligned_sets(self) -> dict[str, str]:
         """Return the data sets whose pictures are displaced, and whose pictures these are."""
         return {name: entry.of for name, entry in self.datasets.items() if entry.of}
@@ -209,9 +244,44 @@ class Selection:
         """Return the data sets of people's opinions, ratings or choices, each picture once."""
         return [name for name, entry in self.datasets.items() if _has_opinions(entry)]
 
-    def scored(self) -> list[str]:
-        """Return the ids of all selected models, then the names of all baselines."""
-        return [*self.models, *self.config.baselines]
+    def outside(self, dataset: str | None = None) -> dict[str, ScoresEntry]:
+        """Return the metrics whose scores are from outside, and where these are.
+
+        Parameters
+        ----------
+        dataset : str, optional
+            Of which data set; all of the study by default, then with one of several tables.
+        """
+        wanted = self.datasets if dataset is None else [dataset]
+        return {
+            name: entry
+            for entry in self.config.scores
+            for name in entry.metrics
+            if entry.dataset in wanted
+        }
+
+    def outside_facts(self) -> dict[str, OutsideMetric]:
+        """Return what is said of each metric whose scores are from outside."""
+        return {name: entry.metrics[name] for name, entry in self.outside().items()}
+
+    def metrics(self, dataset: str | None = None) -> list[str]:
+        """Return the names of the baselines, then of metrics from outside with scores there."""
+        return [*self.config.baselines, *self.outside(dataset)]
+
+    def scored(self, dataset: str | None = None) -> list[str]:
+        """Return who is measured on a data set, or on any: models' ids, then metrics' names."""
+        return [*self.models, *self.metrics(dataset)]
+
+    def scored_twice(self, dataset: str) -> list[str]:
+        """Return who is measured on a misaligned data set and on the one that it displaces."""
+        aligned = self.scored(self.dataset(dataset).of)
+        return [name for name in self.scored(dataset) if name in aligned]
+
+    def tuned_on(self) -> dict[str, str]:
+        """Return what judgements each metric was fitted to, of those that were to any."""
+        found = {name: BASELINES[name].tuned_on for name in self.config.baselines}
+        found |= {name: facts.tuned_on for name, facts in self.outside_facts().items()}
+        return {name: words for name, words in found.items() if words}
 
     def row(self, model: str) -> ModelRow:
         """Return a selected model, or the model table's row of a learned baseline's trunk.
@@ -326,9 +396,14 @@ class Selection:
         groups = [group["members"] for group in self.comparisons]
         return contests(list(self.models), self.config.baselines, groups)
 
-    def contests(self) -> list[tuple[str, str]]:
-        """Return all contests that are held, for the matrix of who beats whom."""
-        return everyone(list(self.models), self.config.baselines, self.planned_contests())
+    def contests(self, dataset: str) -> list[tuple[str, str]]:
+        """Return all contests that are held on a data set, for the matrix of who beats whom."""
+        return everyone(
+            list(self.models),
+            self.config.baselines,
+            list(self.outside(dataset)),
+            self.planned_contests(),
+        )
 
     def remarks(self) -> dict[str, str]:
         """Return columns that tables for people get besides: that this was a rehearsal, if so."""

@@ -15,6 +15,7 @@ import pandas as pd
 
 from dissect_iqa.correlation.contests import MOST
 from dissect_iqa.datasets.tables import Dataset, read_dataset
+from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import (
     canonical_json,
     fingerprint,
@@ -50,8 +51,9 @@ class Study(Selection):
 
     def distances_spec(self, dataset: str, name: str) -> str:
         """Return the spec of a table of distances, whether a model or a baseline made it."""
-        baseline = name in self.config.baselines
-        return self.spec("score_baselines" if baseline else "measure_distances", dataset, name)
+        stage = "score_baselines" if name in self.config.baselines else "measure_distances"
+        stage = "read_scores" if name in self.outside() else stage
+        return self.spec(stage, dataset, name)
 
     def measured_specs(self, dataset: str, name: str) -> list[str]:
         """Return the specs of all tables that `correlate` reads: distances, then any readouts."""
@@ -70,10 +72,10 @@ class Study(Selection):
         }
 
     def read_distances(
-        self, dataset: str, paths: Iterable[Path | str]
+        self, dataset: str, names: Iterable[str], paths: Iterable[Path | str]
     ) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield each model's and metric's name and its distances on a data set."""
-        for name, path in zip(self.scored(), paths, strict=True):
+        for name, path in zip(names, paths, strict=True):
             yield name, read_table(path, self.distances_spec(dataset, name))
 
     def correlations(self) -> list[tuple[str, str, str]]:
@@ -81,7 +83,7 @@ class Study(Selection):
         return [
             (dataset, name, self.spec("correlate", dataset, name))
             for dataset in self.datasets
-            for name in self.scored()
+            for name in self.scored(dataset)
         ]
 
     def dataset_facts(self) -> dict[str, dict[str, Any]]:
@@ -154,6 +156,18 @@ def _score_baselines(study: Study, dataset: str, metric: str) -> dict[str, Any]:
     }
 
 
+def _read_scores(study: Study, dataset: str, metric: str) -> dict[str, Any]:
+    entry = study.outside(dataset).get(metric)
+    if entry is None:
+        raise UserError(f"the study has no scores of {metric!r} on {dataset}")
+    return {
+        "dataset": study.fingerprint("fetch_dataset", dataset),
+        "metric": metric,
+        "better": entry.metrics[metric].better,
+        "scores_sha256": study.own.scores.get(dataset, {}).get(metric),
+    }
+
+
 def _fit_readouts(study: Study, dataset: str, model: str) -> dict[str, Any]:
     settings = study.config.readouts
     return {
@@ -182,14 +196,17 @@ def _correlate(study: Study, dataset: str, name: str) -> dict[str, Any]:
 
 def _collect(study: Study, *_: str) -> dict[str, Any]:
     tables = {f"{dataset}/{name}": spec for dataset, name, spec in study.correlations()}
-    return {"correlations": {name: fingerprint(spec) for name, spec in tables.items()}}
+    return {
+        "correlations": {name: fingerprint(spec) for name, spec in tables.items()},
+        "tuned_on": study.tuned_on(),
+    }
 
 
 def _find_thresholds(study: Study, dataset: str, _: str) -> dict[str, Any]:
     return {
         "dataset": study.fingerprint("fetch_dataset", dataset),
         "distances": {
-            name: fingerprint(study.distances_spec(dataset, name)) for name in study.scored()
+            name: fingerprint(study.distances_spec(dataset, name)) for name in study.scored(dataset)
         },
         "statistics": study.config.statistics.model_dump(mode="json"),
     }
@@ -199,7 +216,7 @@ def _hold_contests(study: Study, dataset: str, _: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "collected": study.fingerprint("collect"),
-        "contests": study.contests() if len(study.scored()) > MOST else "everyone",
+        "contests": study.contests(dataset) if len(study.scored(dataset)) > MOST else "everyone",
         "statistics": study.config.statistics.model_dump(mode="json"),
     }
 
@@ -211,7 +228,7 @@ def _measure_invariance(study: Study, dataset: str, _: str) -> dict[str, Any]:
         "of": of,
         "distances": {
             name: [fingerprint(study.distances_spec(data, name)) for data in (of, dataset)]
-            for name in study.scored()
+            for name in study.scored_twice(dataset)
         },
         "statistics": study.config.statistics.model_dump(mode="json"),
     }
@@ -269,6 +286,7 @@ def _write_methods(study: Study, *_: str) -> dict[str, Any]:
         "models": study.descriptions(),
         "statistics": study.config.statistics.model_dump(mode="json"),
         "bibliography": fingerprint(study.bibliography()),
+        "outside": {name: facts.model_dump() for name, facts in study.outside_facts().items()},
     }
 
 
@@ -349,7 +367,19 @@ STAGES = {
     "score_baselines": Stage(
         2,
         _score_baselines,
-        ("baselines/*.py", "datasets/decoding/*.py"),
+        (
+            "baselines/classic.py",
+            "baselines/learned.py",
+            "baselines/names.py",
+            "baselines/score_baselines.py",
+            "baselines/vdp.py",
+            "datasets/decoding/*.py",
+        ),
+    ),
+    "read_scores": Stage(
+        1,
+        _read_scores,
+        ("baselines/outside.py", "baselines/outside_table.py", "baselines/read_scores.py"),
     ),
     "fit_readouts": Stage(
         2,
@@ -362,7 +392,7 @@ STAGES = {
         _CORRELATING,
     ),
     "collect": Stage(
-        3,
+        4,
         _collect,
         (
             "correlation/collect.py",
@@ -428,7 +458,7 @@ STAGES = {
         ),
     ),
     "write_methods": Stage(
-        3,
+        4,
         _write_methods,
         ("claims/write_methods.py", "claims/data_in_words.py", "correlation/words.py"),
     ),

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
+from dissect_iqa.baselines.outside import ScoresEntry
+from dissect_iqa.baselines.outside_table import match_rows, read_outside, scores_of
 from dissect_iqa.datasets.base import Index, index_folder
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.finish import check_pictures, check_scores, complete
@@ -57,6 +59,10 @@ def check_upfront(study: Study, resources: Path = Path("resources")) -> None:
     for name in study.datasets if not study.config.rehearse else ():
         with problems.caught():
             _check_data_set(study, name, resources / "datasets" / name)
+    for entry in study.config.scores:
+        if entry.dataset in study.datasets:
+            with problems.caught():
+                _check_scores(study, entry, resources / "datasets")
     problems.raise_all()
 
 
@@ -141,6 +147,24 @@ def _check_data_set(study: Study, name: str, folder: Path) -> None:
                     f"data set {name!r}: there is no {path}; correct 'folder' or 'archive' in "
                     f"{study.config.datasets_table}"
                 )
+
+
+def _check_scores(study: Study, entry: ScoresEntry, prepared: Path) -> None:
+    """Read a table of scores from outside, and find its rows if the pairs are known already."""
+    known = study.own.scores.get(entry.dataset, {})
+    if not entry.table.exists() and all(known.get(metric) for metric in entry.metrics):
+        return  # gone by now, but used, as where a study was unbundled
+    table = read_outside(entry)
+    name = study.dataset(entry.dataset).of or entry.dataset
+    folder = prepared / name
+    if study.config.rehearse or not _is_ready(folder, study.fingerprint("fetch_dataset", name)):
+        return
+    rows = match_rows(table, pd.read_parquet(folder / "pairs.parquet"), repr(name))
+    problems = Problems()
+    for metric in entry.metrics:
+        with problems.caught():
+            scores_of(table, metric, rows)
+    problems.raise_all()
 
 
 def _is_ready(folder: Path, fingerprint: str) -> bool:
