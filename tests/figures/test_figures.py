@@ -18,10 +18,11 @@ from model_rows import described
 from PIL import Image
 from pydantic import ValidationError
 
+from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
 from dissect_iqa.figures.comparisons import draw_comparisons, flow, read_groups
-from dissect_iqa.figures.depth import MOST_IN_A_FACET, draw_depth, facets
+from dissect_iqa.figures.depth import MOST_IN_A_FACET, MOST_LEVELS, draw_depth, facets, levels
 from dissect_iqa.figures.distortions import cell_text, draw_types, table_by_type
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
 from dissect_iqa.figures.plot import ANSWERS_FIGURES, FIGURES, plot
@@ -358,6 +359,21 @@ def test_categories_bring_no_empty_groups(small):
 
 
 # --- what is drawn ---------------------------------------------------------------------------
+
+
+def test_of_many_metrics_depth_shows_the_best_and_the_rivals():
+    """19 metrics beside each panel, as a study of the paper has them, can't be read."""
+    models = data.models()
+    metrics = {name: 0.4 + 0.02 * i for i, name in enumerate(BASELINES)}
+    table = data.correlations(models, baselines={**metrics, "theirs": 0.9})
+    view = views(table, models, None, SETTINGS)[0]
+    shown = list(levels(view)["model"])
+    assert shown[0] == "theirs" and len(shown) <= MOST_LEVELS < len(view.baselines)
+    families = [BASELINES[name].family or name for name in shown[1:]]
+    assert sorted(families) == ["DISTS", "LPIPS", "SSIM", "ms_ssim"]
+    assert "ssim_downsampled" in shown, "of a family its better form"
+    figure = draw("depth", table, models)
+    assert f"Dotted: {len(shown)} of {len(view.baselines)} metrics" in texts(figure)
 
 
 def test_depth_has_a_panel_a_distance_with_every_profile_its_best_layer_and_the_baselines(seven):

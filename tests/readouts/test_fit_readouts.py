@@ -260,7 +260,8 @@ def test_bad_input_ends_in_a_sentence(caches, monkeypatch):
         fit(two, names=["nnls_mse", "ridge_mse"])
     assert len(fit(two)) == 2 * len(two)
     with pytest.raises(UserError, match=r"'x': no layer 'd\*' in one\.h5; it has: a, b"):
-        fit(concatenations={"x": ["d*"]})
+        fit(concatenations={"x": ["a", "d*"]})
+    assert fit(concatenations={"x": ["d*"]})["layer"].nunique() == 2, "meant for another network"
     with pytest.raises(UserError, match=r"concatenation 'a' has the name of a layer of one\.h5"):
         fit(concatenations={"a": ["b"]})
     with pytest.raises(UserError, match=r"holds 300 pairs that are not the 299 pairs"):

@@ -14,11 +14,9 @@ with job(snakemake.log[0]):
         read_table(study.folder / f"results/correlations/{dataset}/{name}.parquet", spec)
         for dataset, name, spec in study.correlations()
     )
-    pairs = {
-        dataset: read_table(path, study.spec("fetch_dataset", dataset))
-        for dataset, path in zip(study.datasets, snakemake.input.pairs, strict=True)
-    }
-    table = collect(correlations, pairs, study.config.statistics)
+    pairs = study.read("fetch_dataset", study.datasets, snakemake.input.pairs)
+    titles = study.config.readouts.concatenations
+    table = collect(correlations, pairs, study.config.statistics, titles)
     write_table(table, snakemake.output.correlations, snakemake.params.spec)
     summary = summarise(table, study.opinions(), study.tuned_on())
     write_csv(summary, snakemake.output.summary, study.remarks())

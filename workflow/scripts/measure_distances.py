@@ -14,5 +14,6 @@ with job(snakemake.log[0]):
         read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset)),
         study.config.distances,
         study.spec("extract_features", dataset, model),
+        study.config.readouts.concatenations,
     )
     write_table(table, snakemake.output[0], snakemake.params.spec)

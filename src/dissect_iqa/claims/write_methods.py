@@ -14,6 +14,7 @@ from dissect_iqa.baselines.outside import OutsideMetric
 from dissect_iqa.claims.data_in_words import cite, counted, data_in_words, dataset_key, listed
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.words import statistics_in_words
+from dissect_iqa.distances.concatenations import in_words
 from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.plain_text import cell
@@ -164,7 +165,8 @@ def _readout(distances: Sequence[str], metrics: Sequence[str], same: Sequence[st
     words = []
     for name in distances:
         known = DISTANCES.get(name)
-        words.append(known.words + cite([known.cites]) if known else f"the readout ‘{name}’")
+        other = in_words(name) or f"the readout ‘{name}’"
+        words.append(known.words + cite([known.cites]) if known else other)
     parts = []
     if words:
         parts.append(

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from dissect_iqa.distances.concatenations import Together, chosen_layers
 from dissect_iqa.distances.tables import Measured, check_finite, distance_table, match_pairs
 from dissect_iqa.files.validation import check_names
 
@@ -215,6 +216,7 @@ def measure_layer(
     dict of str to ndarray
         float64, shape (pairs,); not finite where the statistics aren't.
     """
+    names = list(dict.fromkeys(names))
     check_names("distances", names, tuple(DISTANCES))
     values = {name: np.empty(len(reference)) for name in names}
     with np.errstate(invalid="ignore", over="ignore"):
@@ -244,6 +246,7 @@ def measure_distances(
     pairs: pd.DataFrame,
     names: Sequence[str],
     spec_expected: str | None = None,
+    concatenations: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Compute distances at every layer of a feature cache.
 
@@ -257,6 +260,8 @@ def measure_distances(
         Keys of `DISTANCES`.
     spec_expected : str, optional
         The spec the cache must have been made from.
+    concatenations : mapping of str to sequence of str, optional
+        Titles of several layers, and their names or wildcards: see `concatenations`.
 
     Returns
     -------
@@ -267,8 +272,8 @@ def measure_distances(
     Raises
     ------
     UserError
-        If a name is unknown, the cache is damaged or was made from other settings or pairs, or a
-        layer's features were not finite.
+        If a name is unknown, the cache is damaged or was made from other settings or pairs, a
+        layer's features were not finite, or the network has some of a title's layers only.
     """
     check_names("distances", names, tuple(DISTANCES))
     from dissect_iqa.features.file.read import open_cache
@@ -276,11 +281,19 @@ def measure_distances(
     measured = []
     with open_cache(cache_path, spec_expected) as cache:
         reference, distorted = match_pairs(cache, pairs, cache_path)
+        known = [layer.name for layer in cache.layers]
+        chosen = chosen_layers(known, concatenations or {}, cache_path)
+        together = Together(chosen, len(pairs))
         layers = tqdm(cache.layers, desc="distances", unit="layer", disable=None)
         for index, layer in enumerate(layers):
-            values = measure_layer(cache.layer(index), reference, distorted, names)
+            needed = [*names, "rmse"] if index in together.layers else names
+            values = measure_layer(cache.layer(index), reference, distorted, needed)
             for name, array in values.items():
                 check_finite(array, f"{cache_path}, layer {layer.name!r}, {name}", pairs)
-                measured.append(Measured(layer.name, layer.depth, name, array))
-    log.info("%s: %d layers, %d distances", cache_path, len(measured) // len(names), len(names))
+            measured += [Measured(layer.name, layer.depth, name, values[name]) for name in names]
+            if index in together.layers:
+                positions = cache.grid(index).prod(axis=1)[reference]
+                together.add(index, values["rmse"], layer.channels * positions)
+        measured += together.measured()
+    log.info("%s: %d layers, %d distances", cache_path, len(known), len(names))
     return distance_table(pairs, measured)

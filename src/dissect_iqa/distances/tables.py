@@ -9,9 +9,9 @@ import pandas as pd
 
 from dissect_iqa.errors import UserError
 
-#: What a row of a table is of: a layer's distance, a metric, a distance whose weights are fitted to
-#: scores, or how high any predictor can get (in tables of correlations only).
-KINDS = ("network", "metric", "readout", "ceiling")
+#: What a row of a table is of: a layer's distance, one over several layers, a metric, a distance
+#: whose weights are fitted to scores, or (among correlations) how high any predictor can get.
+KINDS = ("network", "concatenation", "metric", "readout", "ceiling")
 
 #: What tells one measured distance from another, in these tables and in all made of them.
 KEYS = ("kind", "layer", "depth", "distance", "fitted_on")

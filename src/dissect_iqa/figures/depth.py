@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
+from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import POINTS, fit, label_lines, text_width
 from dissect_iqa.figures.select import Label, View, twins, views
@@ -17,6 +18,8 @@ from dissect_iqa.figures.settings import FigureSettings
 
 #: As many models as one panel can hold and a reader can tell apart.
 MOST_IN_A_PANEL = 8
+#: As many metrics as can be labelled beside the networks of a panel.
+MOST_LEVELS = 6
 #: As many lines as can be labelled beside a facet, next to the baselines.
 MOST_IN_A_FACET = 6
 PANEL_HEIGHT, FACET_HEIGHT = 44.0, 40.0
@@ -112,10 +115,26 @@ def draw_line(
     )
 
 
+def levels(view: View) -> pd.DataFrame:
+    """Return the metrics that are drawn as lines: all, if few; else the best, and the rivals.
+
+    Rivals are those that the paper compares with, one a family: its better form.
+    """
+    metrics = view.baselines
+    if len(metrics) <= MOST_LEVELS:
+        return metrics
+    known = [BASELINES.get(name) for name in metrics["model"]]
+    family = [(metric.family or metric.title) if metric else "" for metric in known]
+    rival = pd.Series([bool(metric and metric.rival) for metric in known], index=metrics.index)
+    first = rival & ~pd.Series(family, index=metrics.index).where(rival).duplicated()
+    first.iloc[0] = True  # the best of all
+    return metrics[first].head(MOST_LEVELS)
+
+
 def draw_levels(axes: Axes, view: View) -> list[tuple[float, str, Any]]:
     """Draw baselines and noise ceiling as horizontal lines; return what their labels need."""
     labels: list[tuple[float, str, Any]] = []
-    for row in view.baselines.itertuples():
+    for row in levels(view).itertuples():
         axes.axhline(row.value, color=style.MUTED, linewidth=0.7, linestyle=(0, (1, 1.6)), zorder=2)
         labels.append((row.value, style.display(row.distance, baseline=True), style.MUTED))
     if view.ceiling is not None:
@@ -126,7 +145,7 @@ def draw_levels(axes: Axes, view: View) -> list[tuple[float, str, Any]]:
 
 def correlation_limits(view: View, rows: pd.DataFrame, intervals: bool) -> tuple[float, float]:
     """Return limits that hold every value and nearly all of the intervals, with a small margin."""
-    values = np.concatenate([rows["value"], view.baselines["value"], [view.ceiling or np.nan]])
+    values = np.concatenate([rows["value"], levels(view)["value"], [view.ceiling or np.nan]])
     low, high = np.nanmin(values), np.nanmax(values)
     if intervals:
         # one very wide interval must not squeeze all lines together
@@ -188,6 +207,11 @@ def _with_depth(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["depth"].notna()]
 
 
+def _profiled(view: View) -> list[str]:
+    """Return the distances of single layers; one over several has no depth."""
+    return list(dict.fromkeys(_with_depth(view.layers)["distance"]))
+
+
 def _by_distance(view: View, settings: FigureSettings) -> bool:
     return settings.facet == "auto" and len(view.models) <= MOST_IN_A_PANEL
 
@@ -201,7 +225,7 @@ def _height(view: View, settings: FigureSettings) -> float:
         return 20.0
     if _by_distance(view, settings):
         entries = int(np.ceil((len(view.models) + 1) / 4))
-        return PANEL_HEIGHT * _grid(len(view.distances), 3)[0] + 4.0 + 4.0 * entries
+        return PANEL_HEIGHT * _grid(len(_profiled(view)), 3)[0] + 4.0 + 4.0 * entries
     return FACET_HEIGHT * _grid(len(facets(view, settings)), 2)[0] + 4.0
 
 
@@ -223,7 +247,10 @@ def _notes(view: View, settings: FigureSettings) -> list[str]:
         notes.append("Dashed, open marker: untrained.")
     if settings.intervals:
         notes += style.interval_note(view, "Bands")
-    if len(view.baselines):
+    drawn, metrics = len(levels(view)), len(view.baselines)
+    if drawn < metrics:
+        notes.append(f"Dotted: {drawn} of {metrics} metrics, the best and the usual rivals.")
+    elif drawn:
         notes.append("Dotted: classic metrics.")
     return notes
 
@@ -250,9 +277,10 @@ def _panels(body: FigureBase, count: int, columns: int) -> list[Axes]:
 def _draw_distances(body: FigureBase, view: View, settings: FigureSettings) -> None:
     looks = line_styles(view, list(view.models.index), settings)
     limits = correlation_limits(view, view.layers, settings.intervals)
-    columns = _grid(len(view.distances), 3)[1]
-    panels = _panels(body, len(view.distances), 3)
-    for i, (axes, distance) in enumerate(zip(panels, view.distances, strict=True)):
+    distances = _profiled(view)
+    columns = _grid(len(distances), 3)[1]
+    panels = _panels(body, len(distances), 3)
+    for i, (axes, distance) in enumerate(zip(panels, distances, strict=True)):
         rows = view.at(distance)
         for name, look in looks.items():
             draw_line(axes, rows[rows["model"] == name], look, settings.intervals)

@@ -10,7 +10,6 @@ intercept b is left out of the value: it says nothing about a pair, and since it
 those folds whose held-out scores are lower, it would make chance look like a negative correlation.
 """
 
-import fnmatch
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, product
@@ -22,8 +21,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from dissect_iqa.distances.concatenations import chosen_layers
 from dissect_iqa.distances.tables import Measured, check_finite, distance_table, match_pairs
-from dissect_iqa.errors import UserError, suggest
+from dissect_iqa.errors import UserError
 from dissect_iqa.files.validation import check_names
 from dissect_iqa.readouts.settings import METHODS, readout_as_distance
 from dissect_iqa.readouts.weights import fit_weights, out_of_fold
@@ -267,18 +267,7 @@ def _plan(
     known = [layer.name for layer in cache.layers]
     depths = [float(layer.depth) for layer in cache.layers]
     plan: list[Entry] = [(*layer, [i]) for i, layer in enumerate(zip(known, depths, strict=True))]
-    for title, patterns in concatenations.items():
-        if title in known:
-            raise UserError(f"concatenation {title!r} has the name of a layer of {where}")
-        for pattern in patterns:
-            if not fnmatch.filter(known, pattern):
-                raise UserError(
-                    f"concatenation {title!r}: no layer {pattern!r} in {where}"
-                    f"{suggest(pattern, known)}; it has: {', '.join(known)}"
-                )
-        chosen = [
-            i for i, name in enumerate(known) if any(fnmatch.fnmatchcase(name, p) for p in patterns)
-        ]
+    for title, chosen in chosen_layers(known, concatenations, where).items():
         count = sum(int(cache.layers[i].channels) for i in chosen)
         if count > _MOST_COLUMNS:
             raise UserError(

@@ -39,8 +39,9 @@ class ReadoutSettings(Settings):
     )
     concatenations: dict[str, tuple[str, ...]] = Field(
         {},
-        description="Layers whose channels are weighted together: a title and names or wildcards, "
-        "e.g. {all layers: ['*']}.",
+        description="Layers taken together: a title and names or wildcards, e.g. {all layers: "
+        "['*']}; networks that have none of them are left alone. Measured without weights "
+        "('euclidean on all layers', 'rmse on all layers') and with those of each of `names`.",
     )
     transfer: bool = Field(
         True,

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.baselines.outside import ScoresEntry
 from dissect_iqa.correlation.settings import StatisticsSettings
+from dissect_iqa.distances.concatenations import PLAIN, plain_name
 from dissect_iqa.distances.measure_distances import DISTANCES
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
@@ -98,7 +99,8 @@ class Config(Settings):
                 ("", *self.readouts.concatenations),
             )
         )
-        name, known = self.figures.distance, ("auto", *self.distances, *readouts)
+        together = [plain_name(*parts) for parts in product(PLAIN, self.readouts.concatenations)]
+        name, known = self.figures.distance, ("auto", *self.distances, *together, *readouts)
         if name not in known:
             raise ValueError(
                 f"figures.distance: {name!r} is none of the distances and readouts that this "

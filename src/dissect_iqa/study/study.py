@@ -141,10 +141,13 @@ def _extract_features(study: Study, dataset: str, model: str) -> dict[str, Any]:
 
 
 def _measure_distances(study: Study, dataset: str, model: str) -> dict[str, Any]:
-    return {
+    content: dict[str, Any] = {
         "features": study.fingerprint("extract_features", dataset, model),
         "distances": sorted(study.config.distances),
     }
+    if study.config.readouts.concatenations:
+        content["concatenations"] = study.config.readouts.concatenations
+    return content
 
 
 def _score_baselines(study: Study, dataset: str, metric: str) -> dict[str, Any]:
