@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from answers_data import made_up
 
-from dissect_iqa.claims import claims, evidence, test_claims
+from dissect_iqa.claims import claims, evidence, preprint, test_claims
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.errors import UserError
 from dissect_iqa.zoo.table import read_models
 
-NAMES = [claim.name for claim in claims.CLAIMS]
+NAMES = [claim.name for claim in (*claims.CLAIMS, *preprint.PREPRINT_CLAIMS)]
 
 
 SUPERVISION = {"supe": "class labels", "self": "none", "lang": "language"}
@@ -49,6 +49,7 @@ def summary(models, metrics=None, width=0.01, dataset="set", last=None, layers=1
             "best": row.honest + 0.01, "honest": row.honest,
             "layers": layers if np.isscalar(layers) else layers[i],
             "last": row.honest - 0.05 if last is None else last[i],
+            "rise": getattr(row, "rise", np.nan),
         }
         for i, row in enumerate(models.itertuples())
     ]  # fmt: skip
@@ -64,7 +65,7 @@ def summary(models, metrics=None, width=0.01, dataset="set", last=None, layers=1
         for name, value in (metrics or {}).items()
     ]
     table = pd.DataFrame(rows).assign(dataset=dataset, statistic="srcc", n=3000)
-    table = table.assign(references=references)
+    table = table.assign(references=references, rise=table.get("rise", np.nan))
     for name in ("best", "honest", "last"):
         values = table.get(name, np.nan)
         table = table.assign(
@@ -229,6 +230,103 @@ def test_best_classifier_is_not_the_best_metric(values, width, expected):
     models = zoo(values, top1=[60.0, 70.0, 80.0])
     row = verdict("best_classifier_not_best", models, None, width)
     assert row["verdict"] == expected and row["effect"] == pytest.approx(max(values) - values[2])
+
+
+@pytest.mark.parametrize(
+    "values, width, expected",
+    [
+        ([0.8] * 10, 0.01, HOLDS),
+        ([0.8] * 9 + [0.72], 0.1, OPEN),  # all are above, but few significantly
+        ([0.8] * 9 + [0.69], 0.02, OPEN),  # one is below, but not significantly
+        ([0.8] * 9 + [0.6], 0.01, FAILS),
+    ],
+)
+def test_all_beat_ssim(values, width, expected):
+    found = verdict("all_beat_ssim", zoo(values), {"ssim": 0.7}, width)
+    assert found["verdict"] == expected
+    assert found["effect"] == pytest.approx(min(values) - 0.7)
+
+
+@pytest.mark.parametrize(
+    "best, width, expected", [(0.9, 0.01, HOLDS), (0.76, 0.1, OPEN), (0.6, 0.01, FAILS)]
+)
+def test_self_supervised_against_lpips(best, width, expected):
+    function = ["self-supervised: jigsaw"] * 3 + ["supervised classification"]
+    models = zoo([0.5, 0.5, best, 0.95], function=function)
+    metrics = {"lpips_alex": 0.75, "lpips_vgg": 0.7}
+    found = verdict("self_supervised_beat_lpips", models, metrics, width)
+    assert (found["verdict"], found["n"]) == (expected, 3)
+    assert "jigsaw" in found["evidence"]
+    none = verdict("self_supervised_beat_lpips", models, {"ssim": 0.7})
+    assert none["verdict"] == OPEN
+
+
+@pytest.mark.parametrize(
+    "slope, start, expected", [(-0.1, 0.9, HOLDS), (0.1, -0.5, FAILS), (-0.1, -0.1, FAILS),
+                               (0.0, 0.5, OPEN)]
+)  # fmt: skip
+def test_where_correlation_rises_with_depth(slope, start, expected):
+    rng = np.random.default_rng(0)
+    rise = start + slope * np.arange(12) + rng.normal(0, 0.02, 12)
+    found = verdict("rises_in_simple_nets", zoo([0.8] * 12, rise=rise), layers=np.arange(12) + 8)
+    assert found["verdict"] == expected
+
+
+@pytest.mark.parametrize("difference, expected", [(0.01, HOLDS), (0.2, FAILS)])
+def test_environments_that_are_large_and_natural_all(difference, expected):
+    models = matched_environments(difference)
+    assert verdict("environment_matters_little", models)["verdict"] == expected
+    alone = models.drop_duplicates("name")
+    assert verdict("environment_matters_little", alone)["verdict"] == OPEN
+
+
+def matched_environments(difference):
+    """Ten architectures, each trained on ImageNet-1k and on Places365."""
+    names = np.repeat([f"net {i}" for i in range(10)], 2)
+    rng = np.random.default_rng(1)
+    values = 0.7 + np.tile([0, difference], 10) + rng.normal(0, 0.003, 20)
+    return zoo(values, name=names, family=names, environment=["ImageNet-1k", "Places365"] * 10)
+
+
+@pytest.mark.parametrize("gain, expected", [(0.0, HOLDS), (0.1, FAILS), (-0.1, FAILS)])
+@pytest.mark.parametrize(
+    "name, distance",
+    [
+        ("descriptors_matter_little", "mean_std"),
+        ("concatenation_matters_little", "euclidean on all"),
+    ],
+)
+def test_what_is_said_to_matter_little(name, distance, gain, expected):
+    models = zoo(np.linspace(0.6, 0.9, 10))
+    rng = np.random.default_rng(2)
+    table = summary(models)
+    kind = "concatenation" if " on " in distance else "network"
+    more = table.assign(distance=distance, kind=kind, honest=table["honest"] + gain
+                        + rng.normal(0, 0.005, 10) - 0.001)  # fmt: skip
+    found, _ = test_claims.test_claims(pd.concat([table, more]), models)
+    row = found.set_index("claim").loc[name]
+    assert row["verdict"] == expected and row["effect"] == pytest.approx(gain, abs=0.01)
+    assert verdict(name, models)["verdict"] == OPEN, "nothing to compare with"
+
+
+@pytest.mark.parametrize("gap, expected", [(0.2, HOLDS), (0.01, FAILS)])
+def test_readout_as_a_factor(gap, expected):
+    models = zoo(np.linspace(0.6, 0.9, 10))
+    table = summary(models)
+    both = pd.concat([table, table.assign(distance="cosine", honest=table["honest"] - gap)])
+    found = test_claims.test_claims(both, models)[0].set_index("claim").loc["readout_is_a_factor"]
+    assert found["verdict"] == expected
+    assert verdict("readout_is_a_factor", models)["verdict"] == OPEN
+
+
+def test_the_two_versions_stand_side_by_side():
+    values = [0.8] * 9 + [0.6]
+    _, text = test_claims.test_claims(summary(zoo(values), {"ssim": 0.7}), zoo(values))
+    part = text.partition("# What the preprint says otherwise")[2]
+    assert "## All models beat SSIM. *Does not hold.*" in part
+    assert "The journal has instead: “Most models beat SSIM.” (holds on set)." in part
+    journal = {claim.name for claim in claims.CLAIMS}
+    assert {claim.versus for claim in preprint.PREPRINT_CLAIMS} - {""} <= journal
 
 
 def test_untrained_networks_are_left_out_but_counted():

@@ -35,11 +35,15 @@ LEARNED = tuple(name for name, metric in BASELINES.items() if metric.family in _
 
 @dataclass(frozen=True)
 class Claim:
-    """One finding of the paper: its name, its sentence, and its check."""
+    """One finding of the paper: its name, its sentence, and its check.
+
+    `versus` is the name of a finding of the other version of the paper that says otherwise.
+    """
 
     name: str
     finding: str
     check: Callable[[Run], Verdict] = field(repr=False)
+    versus: str = ""
 
 
 def most_beat_ssim(run: Run) -> Verdict:
@@ -116,7 +120,7 @@ def large_natural_better(run: Run) -> Verdict:
 
 def accuracy_no_guide(run: Run) -> Verdict:
     """Hold if accuracy and correlation are at most moderately related, or by an inverted U."""
-    table = _classifiers(run)
+    table = classifiers(run)
     table = table[table["top1"].notna()]
     few = too_few(table["family"], "supervised ImageNet-1k classifiers with a published accuracy")
     if few:
@@ -140,7 +144,7 @@ def accuracy_no_guide(run: Run) -> Verdict:
 
 def simpler_better(run: Run) -> Verdict:
     """Hold if SRCC falls with the number of layers among supervised classifiers."""
-    table = _classifiers(run)
+    table = classifiers(run)
     few = too_few(table["family"], "supervised ImageNet-1k classifiers")
     if few:
         return few
@@ -222,7 +226,8 @@ CLAIMS: Sequence[Claim] = (
 )
 
 
-def _classifiers(run: Run) -> pd.DataFrame:
+def classifiers(run: Run) -> pd.DataFrame:
+    """Return the models that were trained to classify the pictures of ImageNet-1k."""
     models = run.models
     return models[
         (models["supervision"] == "class labels") & (models["environment"] == "ImageNet-1k")

@@ -137,6 +137,39 @@ def share(success: pd.Series, family: pd.Series, text: str, name: str) -> Verdic
     )
 
 
+def stays_within(
+    difference: pd.Series, family: pd.Series, text: str, name: str, limit: float
+) -> Verdict:
+    """Judge whether a mean difference is small: whether its interval lies within +-limit.
+
+    Parameters
+    ----------
+    difference : Series
+        One a model, or a group of models.
+    family : Series of str
+        The family of each; the mean is over families, its interval Student's t.
+    text, name : str
+        The evidence in words, and what the difference is called.
+    limit : float
+        From where on a difference is a large one.
+    """
+    by_family = difference.groupby(family.reindex(difference.index)).mean()
+    families, effect = len(by_family), float(by_family.mean())
+    if families < 2:
+        why = "one family says nothing about others"
+        return Verdict(OPEN, text, why, name, effect, n=len(difference), families=families)
+    error = float(by_family.std(ddof=1) / np.sqrt(families))
+    low, high = effect + stats.t.ppf([0.025, 0.975], families - 1) * error
+    verdict = HOLDS if -limit < low and high < limit else OPEN
+    verdict = FAILS if low > limit or high < -limit else verdict
+    why = f"the interval over {_count(families)} holds {limit}" if verdict == OPEN else ""
+    return Verdict(
+        *(verdict, text, why, name, effect, float(low), float(high)),
+        n=len(difference),
+        families=families,
+    )
+
+
 def rank_correlation(
     x: pd.Series, y: pd.Series, families: int
 ) -> tuple[float, float, float, float]:

@@ -1,6 +1,6 @@
 """What is known of one data set in a run: what claims about networks are judged by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -15,7 +15,8 @@ class Run:
         Its name.
     models : DataFrame
         One row a trained model, indexed by id: `honest` (SRCC of the honestly chosen layer),
-        `honest_low`, `honest_high`, `last`, `layers`, and the model table's `function`,
+        `honest_low`, `honest_high`, `last`, `layers`, `rise` (rank correlation of SRCC with
+        depth over its layers), and the model table's `function`,
         `supervision`, `family`, `environment`, `scale`, `top1` and `name` of the architecture.
     metrics : DataFrame
         One row a metric, indexed by name: `value`, `low`, `high`.
@@ -23,6 +24,9 @@ class Run:
         Rows of `hold_contests` on this data set; may be empty.
     untrained : DataFrame
         The same as `models` of networks with random weights: controls, no models of the findings.
+    by_distance : DataFrame
+        `honest` of trained models, one row a model, one column a distance; those over several
+        layers, too. All else is at the one distance that suits the data set best.
     """
 
     dataset: str
@@ -30,6 +34,7 @@ class Run:
     metrics: pd.DataFrame
     contests: pd.DataFrame
     untrained: pd.DataFrame
+    by_distance: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def outcome(self, first: str, second: str) -> str:
         """Tell whether `first` beats `second`: ``won``, ``lost`` or ``open``.

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from dissect_iqa.claims.answers import ANSWERS_CLAIMS, Answers
-from dissect_iqa.claims.claims import CLAIMS
+from dissect_iqa.claims.claims import CLAIMS, Claim
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
+from dissect_iqa.claims.preprint import LARGE, PREPRINT_CLAIMS
 from dissect_iqa.claims.run import Run
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.summary import common_distance
@@ -27,6 +28,11 @@ _ANSWERS = {"thresholds", "kept"}
 _BEYOND = (
     "At the distance that suits opinions best, over trained networks. Thresholds are measured "
     "human data; each layer's are found by a criterion that is fitted to other studies."
+)
+_PREPRINT = (
+    "The first version of the paper (arXiv 2302.13345) has sentences that the journal's version "
+    "left out or turned. “Large” and “major” are "
+    f"more than {LARGE} SRCC here; the paper gives no number."
 )
 _CONTEST_COLUMNS = ["dataset", "first", "second", "winner"]
 _MODEL_COLUMNS = [
@@ -85,7 +91,7 @@ def test_claims(
         run, head = _run(str(dataset), table, models, contests, level)
         label = labels.get(str(dataset)) or ""
         heads[run.dataset] = f"{head} {cell(label)}".strip()
-        for claim in CLAIMS:
+        for claim in (*CLAIMS, *PREPRINT_CLAIMS):
             found = claim.check(run)
             rows.append(
                 {
@@ -137,6 +143,11 @@ def _run(
         if name not in described.index:
             raise UserError(f"claims: model {name!r} is not in the model table")
     distance = common_distance(networks)
+    trained = described.index[~described["untrained"].astype(bool)]
+    unfitted = networks[networks["kind"].isin(["network", "concatenation"])]
+    by_distance = unfitted[unfitted["model"].isin(trained)].pivot(
+        index="model", columns="distance", values="honest"
+    )
     networks = networks[networks["distance"] == distance]
     networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
     networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
@@ -149,6 +160,7 @@ def _run(
         ),
         contests=contests[contests["dataset"] == dataset],
         untrained=networks[untrained],
+        by_distance=by_distance,
     )
     return run, _head(run, table, distance, level)
 
@@ -198,12 +210,25 @@ def _markdown(claims: pd.DataFrame, heads: Mapping[str, str]) -> str:
     ]
     for claim in CLAIMS:
         lines += _section(claim.finding, claims[claims["claim"] == claim.name])
+    lines += ["", "# What the preprint says otherwise", "", _PREPRINT]
+    for claim in PREPRINT_CLAIMS:
+        lines += _section(claim.finding, claims[claims["claim"] == claim.name])
+        lines += _versus(claim, claims)
     beyond = [claim for claim in ANSWERS_CLAIMS if (claims["claim"] == claim.name).any()]
     if beyond:
         lines += ["", "# Beyond the paper: what layers see, and what moves them", "", _BEYOND]
     for question in beyond:
         lines += _section(question.finding, claims[claims["claim"] == question.name])
     return "\n".join(lines) + "\n"
+
+
+def _versus(claim: Claim, claims: pd.DataFrame) -> list[str]:
+    """Set the journal's sentence beside one of the preprint that says otherwise."""
+    rows = claims[claims["claim"] == claim.versus]
+    if rows.empty:
+        return []
+    told = ", ".join(f"{row.verdict} on {row.dataset}" for row in rows.itertuples())
+    return ["", f"The journal has instead: “{rows['finding'].iloc[0]}” ({told})."]
 
 
 def _section(finding: str, rows: pd.DataFrame) -> list[str]:

@@ -17,7 +17,7 @@ COLUMNS = [
     *("dataset", "model", "kind", "tuned_on", "distance", "fitted_on", "statistic"),
     *("best_layer", "best_depth", "best", "best_low", "best_high"),
     *("honest", "honest_low", "honest_high", "honest_share"),
-    *("last_layer", "last", "last_low", "last_high"),
+    *("last_layer", "last", "last_low", "last_high", "rise"),
     *("chosen_on", "chosen_layer", "transferred", "transferred_low", "transferred_high"),
     *(
         "plcc",
@@ -58,7 +58,8 @@ def summarise(
         - `best_layer`, `best`: chosen and judged on the same pairs, which flatters;
         - `honest`: chosen without the references it is judged on; `honest_share` is the share of
           the divisions in which `best_layer` was the one chosen;
-        - `last`: the deepest layer;
+        - `last`: the deepest layer; `rise`: rank correlation of all layers' numbers with their
+          depth;
         - `transferred`: the layer that is best on another data set, `chosen_on`, judged here. Of
           several other data sets, the one with most references, then by name;
         - `within_reference`, `types_mean`, `types_min`, `types_worst`: of `best_layer`; mean and
@@ -83,6 +84,7 @@ def summarise(
         table[name] = best[name].to_numpy()
     table["tuned_on"] = [(tuned_on or {}).get(name, "") for name in best["model"]]
     table["layers"] = main.groupby(keys, sort=False).size()
+    table["rise"] = _rise(main, keys)
     table = table.join(_renamed(main.drop_duplicates(keys, keep="last"), "last").set_index(keys))
     table = table.join(_honest(whole, table)).join(_transferred(main, table, opinions))
     table = table.join(_at_best(correlations, table)).reset_index()
@@ -154,6 +156,15 @@ def _first_best(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     ranked = rows.sort_values("value", ascending=False, kind="stable", na_position="last")
     chosen = ranked.drop_duplicates(keys)
     return chosen.sort_index()
+
+
+def _rise(main: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Return the rank correlation of layers' values with their depth, from three layers on."""
+    groups = main[main["depth"].notna()].groupby(keys, sort=False)
+    ranks = groups[["depth", "value"]].rank().assign(**{key: main[key] for key in keys})
+    by_model = ranks.groupby(keys, sort=False)
+    both = by_model[["depth", "value"]].corr().xs("depth", level=-1)["value"]
+    return both.where(by_model.size() > 2)
 
 
 def _renamed(rows: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -425,12 +425,13 @@ STAGES = {
         ),
     ),
     "test_claims": Stage(
-        2,
+        3,
         _test_claims,
         (
             "claims/answers.py",
             "claims/test_claims.py",
             "claims/claims.py",
+            "claims/preprint.py",
             "claims/evidence.py",
             "claims/controls.py",
             "claims/run.py",
