@@ -21,6 +21,7 @@ ROOMS = (
     "correlation",
     "thresholds",
     "invariance",
+    "factors",
     "claims",
     "figures",
     "study",

@@ -8,9 +8,9 @@ from small_study import snakemake
 
 from dissect_iqa.figures.plot import FIGURES
 
-PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests"))
+PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests", "factors"))
 #: What reads the collected correlations: the claims, the methods text and the figures.
-READERS = Counter(hold_contests=1, test_claims=1, write_methods=1) + PLOTS
+READERS = Counter(hold_contests=1, explain_factors=1, test_claims=1, write_methods=1) + PLOTS
 COLLECTING = Counter(collect=1) + READERS
 
 

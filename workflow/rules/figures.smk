@@ -104,6 +104,7 @@ rule plot_contests:
 rule write_methods:
     input:
         correlations="<results>/correlations.parquet",
+        factors="<results>/factors.parquet",
         pairs=expand(
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),

@@ -17,6 +17,7 @@ with job(snakemake.log[0]):
         study.bibliography(),
         NOTICE if study.config.rehearse else "",
         study.outside_facts(),
+        read_table(snakemake.input.factors, study.spec("explain_factors")),
     )
     write_methods(
         methods, snakemake.output.text, snakemake.output.references, snakemake.params.spec

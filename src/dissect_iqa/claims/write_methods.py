@@ -22,6 +22,7 @@ from dissect_iqa.files.provenance import atomic_path, software_versions
 from dissect_iqa.zoo.licence import licence_flag
 
 _STUDY, _WORKFLOW = "hernandez2025dissecting", "molder2021snakemake"
+_SHAPLEY = ("lindeman1980introduction", "gromping2007estimators")
 _SOFTWARE = ("paszke2019pytorch", "virtanen2020scipy", _WORKFLOW)
 
 
@@ -49,6 +50,7 @@ def describe(
     bibliography: str = "",
     notice: str = "",
     outside: Mapping[str, OutsideMetric] | None = None,
+    factors: pd.DataFrame | None = None,
 ) -> MethodsText:
     """Describe the study that gave these correlations: only what ran is named and cited.
 
@@ -70,6 +72,8 @@ def describe(
         What has to be said first, e.g. that this was a rehearsal.
     outside : mapping of str to OutsideMetric, optional
         What is said of the metrics whose scores are from outside.
+    factors : DataFrame, optional
+        What `dissect_iqa.factors.explain_factors.explain_factors` returned.
 
     Returns
     -------
@@ -97,6 +101,7 @@ def describe(
         ),
         _outside({name: facts for name, facts in (outside or {}).items() if name in metrics}),
         _statistics(correlations, statistics),
+        _factors(factors, statistics.level),
         _software(),
         _model_table(ran),
         _licences(ran, datasets, list(correlations["dataset"].unique())),
@@ -215,6 +220,26 @@ def _not_downsampled(correlations: pd.DataFrame) -> list[str]:
 def _statistics(correlations: pd.DataFrame, settings: StatisticsSettings) -> str:
     said = (text + cite(keys) + "." for text, *keys in statistics_in_words(correlations, settings))
     return f"**Statistics.** {' '.join(said)}"
+
+
+def _factors(table: pd.DataFrame | None, level: float) -> str:
+    """Say how much each factor explains, and how that was found; nothing where it can't be told."""
+    if table is None or not table["share"].notna().any():
+        return ""
+    shares = [
+        f"{row.factor} {100 * row.share:.0f} % ({100 * row.low:.0f} to {100 * row.high:.0f})"
+        for row in table.sort_values("share", ascending=False, kind="stable").itertuples()
+    ]
+    notes = [note for note in dict.fromkeys(table["note"]) if "not identifiable" in note]
+    text = (
+        "**Factors.** The variance of the honest correlation over networks, data sets and "
+        "distances was divided among factors by Shapley values of the variance explained by "
+        "least squares, corrected for the number of columns"
+        f"{cite(_SHAPLEY)}; intervals "
+        f"({100 * level:.0f} %) are those of jackknives over networks and over references: "
+        f"{', '.join(shares)}."
+    )
+    return " ".join([text, *(f"{note[0].upper()}{note[1:]}." for note in notes)])
 
 
 def _software() -> str:

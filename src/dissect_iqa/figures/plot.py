@@ -150,6 +150,31 @@ def plot_contests(
     _write(draw, "Who beats whom", labels, output_stem, spec, style)
 
 
+def plot_factors(
+    factors: pd.DataFrame,
+    labels: Mapping[str, str | None],
+    output_stem: Path | str,
+    *,
+    spec: str | None = None,
+    **style: Any,
+) -> None:
+    """Write the figure of factors' shares; see `factors.draw_factors`.
+
+    Parameters
+    ----------
+    factors : DataFrame
+        What `dissect_iqa.factors.explain_factors.explain_factors` returned.
+    labels, output_stem, spec, **style
+        As of `plot`.
+    """
+    from dissect_iqa.figures.factors import draw_factors
+
+    def draw(settings: Any) -> Any:
+        return draw_factors(factors, labels, settings)
+
+    _write(draw, "How much each factor explains", labels, output_stem, spec, style)
+
+
 def plot_answers(
     figure: str,
     tables: Mapping[str, Iterable[pd.DataFrame]],

@@ -124,7 +124,10 @@ def _inputs(study: Study, config_files: Sequence[Path | str], folder: Path) -> I
 
 def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]:
     """Return each table's path and fingerprint; what is there must agree with the study."""
-    tables = {"results/correlations.parquet": study.fingerprint("collect")}
+    tables = {
+        "results/correlations.parquet": study.fingerprint("collect"),
+        "results/factors.parquet": study.fingerprint("explain_factors"),
+    }
     for dataset in study.datasets:
         mark = study.fingerprint("fetch_dataset", dataset)
         tables[f"resources/datasets/{dataset}/pairs.parquet"] = mark

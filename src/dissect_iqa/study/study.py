@@ -8,6 +8,7 @@ fingerprint downstream, and nothing else does.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,14 @@ class Study(Selection):
         """Yield each model's and metric's name and its distances on a data set."""
         for name, path in zip(names, paths, strict=True):
             yield name, read_table(path, self.distances_spec(dataset, name))
+
+    def networks_distances(
+        self, paths: Iterable[Path | str]
+    ) -> Iterator[tuple[str, str, pd.DataFrame]]:
+        """Yield data set, model and its distances, of data sets whose pictures were rated."""
+        names = product(self.rated(), self.models)
+        for (dataset, model), path in zip(names, paths, strict=True):
+            yield dataset, model, read_table(path, self.distances_spec(dataset, model))
 
     def correlations(self) -> list[tuple[str, str, str]]:
         """Return (data set, model or metric, spec) of every table that is collected."""
@@ -248,6 +257,22 @@ def _answers(study: Study) -> dict[str, Any]:
     }
 
 
+def _explain_factors(study: Study, *_: str) -> dict[str, Any]:
+    return {
+        "collected": study.fingerprint("collect"),
+        "datasets": study.rated(),
+        "models": study.descriptions(),
+        "statistics": study.config.statistics.model_dump(mode="json"),
+    }
+
+
+def _plot_factors(study: Study, *_: str) -> dict[str, Any]:
+    return {
+        "factors": study.fingerprint("explain_factors"),
+        "style": study.config.figures.model_dump(mode="json"),
+    }
+
+
 def _test_claims(study: Study, *_: str) -> dict[str, Any]:
     return {
         "answers": _answers(study),
@@ -286,6 +311,7 @@ def _plot_answers(study: Study, _: str, figure: str) -> dict[str, Any]:
 def _write_methods(study: Study, *_: str) -> dict[str, Any]:
     return {
         "collected": study.fingerprint("collect"),
+        "factors": study.fingerprint("explain_factors"),
         "models": study.descriptions(),
         "statistics": study.config.statistics.model_dump(mode="json"),
         "bibliography": fingerprint(study.bibliography()),
@@ -424,6 +450,11 @@ STAGES = {
             *_CORRELATING,
         ),
     ),
+    "explain_factors": Stage(
+        1,
+        _explain_factors,
+        ("factors/*.py", *_CORRELATING),
+    ),
     "test_claims": Stage(
         3,
         _test_claims,
@@ -447,6 +478,11 @@ STAGES = {
         2,
         _plot_contests,
         ("figures/contests.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
+    ),
+    "plot_factors": Stage(
+        1,
+        _plot_factors,
+        ("figures/factors.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
     ),
     "plot_answers": Stage(
         1,

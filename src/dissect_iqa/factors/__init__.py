@@ -1,0 +1,1 @@
+"""How much of the correlation each factor explains."""

@@ -1,0 +1,61 @@
+# How much of the honest correlation each factor explains, over all networks and data sets.
+
+
+rule explain_factors:
+    input:
+        correlations="<results>/correlations.parquet",
+        distances=expand(
+            "<results>/distances/{dataset}/{model}.parquet",
+            dataset=study.rated(),
+            model=study.models,
+        ),
+        pairs=expand(
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.rated()
+        ),
+    output:
+        table="<results>/factors.parquet",
+        csv=report(
+            "<results>/factors.csv",
+            caption="../report/factors_table.rst",
+            category="Tables",
+            labels={"table": "shares of factors"},
+        ),
+    log:
+        "<logs>/explain_factors.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        spec=study.spec("explain_factors"),
+    message:
+        "How much each factor explains"
+    script:
+        "../scripts/explain_factors.py"
+
+
+rule plot_factors:
+    input:
+        table="<results>/factors.parquet",
+        pairs=expand(
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+        ),
+    output:
+        multiext("<results>/figures/factors", ".pdf", ".svg"),
+        png=report(
+            "<results>/figures/factors.png",
+            caption="../report/factors.rst",
+            category="Figures",
+            labels={"figure": "factors"},
+        ),
+    log:
+        "<logs>/plot/factors.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=study.spec("plot_factors"),
+    message:
+        "Figure: factors"
+    script:
+        "../scripts/plot_factors.py"
