@@ -10,7 +10,9 @@ from dissect_iqa.figures.plot import FIGURES
 
 PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests", "factors"))
 #: What reads the collected correlations: the claims, the methods text and the figures.
-READERS = Counter(hold_contests=1, explain_factors=1, test_claims=1, write_methods=1) + PLOTS
+READERS = PLOTS + Counter(
+    hold_contests=1, judge_pairs=1, explain_factors=1, test_claims=1, write_methods=1
+)
 COLLECTING = Counter(collect=1) + READERS
 
 

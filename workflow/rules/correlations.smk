@@ -94,6 +94,44 @@ rule hold_contests:
         "../scripts/hold_contests.py"
 
 
+rule judge_pairs:
+    input:
+        correlations="<results>/correlations.parquet",
+        distances=lambda wildcards: expand(
+            "<results>/distances/{dataset}/{name}.parquet",
+            dataset=wildcards.dataset,
+            name=study.scored(wildcards.dataset),
+        ),
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+    output:
+        table="<results>/judgements/{dataset}/competitors.parquet",
+        summary=report(
+            "<results>/judgements/{dataset}/summary.csv",
+            caption="../report/judgements.rst",
+            category="Tables",
+            labels={"table": "pairs of pictures, {dataset}"},
+        ),
+        disagreements=report(
+            "<results>/judgements/{dataset}/disagreements.csv",
+            caption="../report/disagreements.rst",
+            category="Tables",
+            labels={"table": "disagreements, {dataset}"},
+        ),
+    log:
+        "<logs>/judge_pairs/{dataset}.log",
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        spec=lambda wildcards: study.spec("judge_pairs", wildcards.dataset),
+    message:
+        "Whom people side with on pairs of pictures of {wildcards.dataset}"
+    script:
+        "../scripts/judge_pairs.py"
+
+
 rule test_claims:
     input:
         correlations="<results>/correlations.parquet",

@@ -137,6 +137,7 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         tables[f"results/distances/{dataset}/{name}.parquet"] = mark
     for stage, datasets, files in (
         ("hold_contests", study.rated(), ["contests/{}.parquet"]),
+        ("judge_pairs", study.rated(), ["judgements/{}/competitors.parquet"]),
         (
             "find_thresholds",
             study.threshold_sets(),
@@ -190,7 +191,7 @@ def _features(study: Study, folder: Path) -> dict[str, str | None]:
 def _results(folder: Path) -> Iterator[str]:
     """Yield what is made to be read: summaries, claims, texts, figures."""
     results = folder / "results"
-    summaries = results.glob("*/*/summary.csv")  # of thresholds and invariance
+    summaries = results.glob("*/*/*.csv")  # of thresholds, invariance and judgements
     for path in sorted([*results.glob("*"), *(results / "figures").rglob("*"), *summaries]):
         relative = path.relative_to(folder).as_posix()
         if path.is_file() and not path.name.startswith("."):

@@ -405,6 +405,15 @@ class Selection:
             self.planned_contests(),
         )
 
+    def disagreeing(self, dataset: str) -> list[tuple[str, str]]:
+        """Return whose disagreements are listed: the planned contests, and scores from outside."""
+        outside = list(self.outside(dataset))
+        return [
+            *self.planned_contests(),
+            *((name, metric) for metric in self.config.baselines for name in outside),
+            *((name, model) for model in self.models for name in outside),
+        ]
+
     def remarks(self) -> dict[str, str]:
         """Return columns that tables for people get besides: that this was a rehearsal, if so."""
         return {"note": "rehearsal, no result"} if self.config.rehearse else {}

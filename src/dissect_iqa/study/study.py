@@ -233,6 +233,15 @@ def _hold_contests(study: Study, dataset: str, _: str) -> dict[str, Any]:
     }
 
 
+def _judge_pairs(study: Study, dataset: str, _: str) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "collected": study.fingerprint("collect"),
+        "disagreeing": study.disagreeing(dataset),
+        "statistics": study.config.statistics.model_dump(mode="json"),
+    }
+
+
 def _measure_invariance(study: Study, dataset: str, _: str) -> dict[str, Any]:
     of = study.dataset(dataset).of or ""
     return {
@@ -446,6 +455,17 @@ STAGES = {
         (
             "correlation/hold_contests.py",
             "correlation/dependent.py",
+            "correlation/summary.py",
+            *_CORRELATING,
+        ),
+    ),
+    "judge_pairs": Stage(
+        1,
+        _judge_pairs,
+        (
+            "correlation/judge_pairs.py",
+            "correlation/pairs_of_pairs.py",
+            "correlation/disagreements.py",
             "correlation/summary.py",
             *_CORRELATING,
         ),
