@@ -15,7 +15,7 @@ PYTHON = "3.11"
 #: Needed where Snakemake runs, not inside its jobs.
 OUTSIDE = {"pip", "snakemake", "snakemake-executor-plugin-slurm"}
 #: Needed by rules that run or build a network.
-NETWORKS = {"cvvdp", "numba", "piq", "timm", "torch", "torchmetrics", "torchvision"}
+NETWORKS = {"cvvdp", "numba", "piq", "plenoptic", "timm", "torch", "torchmetrics", "torchvision"}
 
 HEADER = """\
 # {title}

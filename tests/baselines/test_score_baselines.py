@@ -235,6 +235,24 @@ def test_ssimulacra2_is_what_the_command_of_its_package_says(pair, tmp_path):
         CLASSIC["ssimulacra2"](*(picture.astype(np.float64) for picture in pair))
 
 
+def test_nlpd_follows_its_formula_at_one_scale(pair):
+    """The finest scale by hand: Laplacian of luma, divided by its neighbours' mean size."""
+    import plenoptic
+    from plenoptic.process import normalized_laplacian_pyramid
+
+    x, y = (torch.from_numpy(luma(picture))[None, None] / 255 for picture in pair)
+    bands = [
+        float(((a - b) ** 2).mean().sqrt())
+        for a, b in zip(*map(normalized_laplacian_pyramid, (x, y)), strict=True)
+    ]
+    assert len(bands) == 6
+    assert CLASSIC["nlpd"](*pair) == pytest.approx(np.mean(bands), rel=1e-9)
+    # the value that its package's manual prints for its own pictures, which are grey
+    grey = [np.repeat(picture[0, 0, :, :, None].numpy() * 255, 3, axis=2)
+            for picture in (plenoptic.data.einstein(), plenoptic.data.curie())]  # fmt: skip
+    assert CLASSIC["nlpd"](*map(np.float64, grey)) == pytest.approx(1.3507, abs=5e-5)
+
+
 def test_colour_counts_where_it_is_said_to(pair):
     """Of two changes alike in luma, only metrics with chroma tell them apart."""
     reference = pair[0].astype(np.int64)

@@ -197,6 +197,18 @@ def dss(reference: Picture, distorted: Picture) -> float:
     return _piq("dss", luma(reference), luma(distorted))
 
 
+def nlpd(reference: Picture, distorted: Picture) -> float:
+    """Normalised Laplacian pyramid distance of luma, 0 or more (six scales)."""
+    import torch
+    from plenoptic.metric import nlpd as distance
+
+    planes = (
+        torch.from_numpy(luma(picture)[None, None] / 255) for picture in (reference, distorted)
+    )
+    with torch.inference_mode():
+        return float(distance(*planes, epsilon=0.0))
+
+
 def ssimulacra2(reference: Picture, distorted: Picture) -> float:
     """SSIMULACRA 2, 100 for identical pictures, 90 for no visible difference; may be negative.
 
@@ -246,6 +258,6 @@ CLASSIC: dict[str, Metric] = {
     for function in (
         *(psnr, psnr_y, ssim, ssim_downsampled, ms_ssim),
         *(fsim, fsimc, gmsd, vsi, haarpsi, mdsi, vifp),
-        *(iw_ssim, ms_gmsd, ms_gmsdc, sr_sim, sr_simc, dss, ssimulacra2),
+        *(iw_ssim, ms_gmsd, ms_gmsdc, sr_sim, sr_simc, dss, nlpd, ssimulacra2),
     )
 }

@@ -152,6 +152,9 @@ BASELINES: dict[str, Baseline] = {
     "dss": Baseline(
         *("DSS", 1, "Balanov, Schwartz, Moshe, Peleg, ICIP 2015", "balanov2015dss", 32)
     ),
+    "nlpd": Baseline(
+        "NLPD", -1, "Laparra, Ballé, Berardino, Simoncelli, HVEI 2016", "laparra2016nlpd", 64
+    ),
     "ssimulacra2": Baseline(
         *("SSIMULACRA 2", 1, "Sneyers, Cloudinary 2022", "sneyers2022ssimulacra2", 8),
         tuned_on="TID2013, KADID-10k, CID22",
