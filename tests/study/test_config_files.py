@@ -31,7 +31,7 @@ def test_paper_runs_the_46_on_two_data_sets_against_learned_metrics(study: Study
     assert rivals == {"ssim", "ssim_downsampled", "ms_ssim", "lpips_alex", "lpips_vgg", "dists"}
     factors = {comparison["factor"] for comparison in study.comparisons}
     assert factors == {"function", "architecture", "environment"}
-    assert len(study.correlations()) == 2 * (46 + 19)
+    assert len(study.correlations()) == 2 * (46 + 20)
 
 
 @pytest.mark.parametrize("study", ["config.yaml", "reduced.yaml"], indirect=True)
