@@ -4,6 +4,15 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from dissect_iqa.correlation.summary import common_distance
+from dissect_iqa.errors import UserError
+
+#: What claims need to know of every model.
+MODEL_COLUMNS = [
+    *("id", "untrained", "function", "supervision", "name", "family", "environment"),
+    *("scale", "top1"),
+]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -63,3 +72,71 @@ class Run:
             if name in networks.index:
                 return tuple(networks.loc[name, ["honest_low", "honest_high"]])
         return tuple(self.metrics.loc[name, ["low", "high"]])
+
+
+def make_run(
+    dataset: str,
+    table: pd.DataFrame,
+    models: pd.DataFrame,
+    contests: pd.DataFrame,
+    distance: str | None = None,
+) -> tuple[Run, str]:
+    """Arrange one data set's numbers for claims.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    table : DataFrame
+        Its rows of what `dissect_iqa.correlation.summary.summarise` returned.
+    models : DataFrame
+        See `dissect_iqa.zoo.row.ModelRow.description`; at least `MODEL_COLUMNS`.
+    contests : DataFrame
+        What `hold_contests` returned, for any data sets.
+    distance : str, optional
+        The one at which networks are compared; by default the one that suits them best.
+
+    Returns
+    -------
+    run : Run
+        The numbers.
+    distance : str
+        The one at which networks are compared.
+
+    Raises
+    ------
+    UserError
+        If a model isn't described.
+    """
+    is_metric = table["kind"] == "metric"
+    metrics = table[is_metric & table["best"].notna()].set_index("model")
+    networks = table[~is_metric & table["best"].notna()].copy()
+    # where only one layer was measured there was nothing to choose
+    given = networks["honest"].notna()
+    for end in ("", "_low", "_high"):
+        networks[f"honest{end}"] = networks[f"honest{end}"].where(given, networks[f"best{end}"])
+    described = models.set_index("id")
+    for name in networks["model"].unique():
+        if name not in described.index:
+            raise UserError(f"claims: model {name!r} is not in the model table")
+    distance = common_distance(networks) if distance is None else distance
+    trained = described.index[~described["untrained"].astype(bool)]
+    unfitted = networks[networks["kind"].isin(["network", "concatenation"])]
+    by_distance = unfitted[unfitted["model"].isin(trained)].pivot(
+        index="model", columns="distance", values="honest"
+    )
+    networks = networks[networks["distance"] == distance]
+    networks = networks.set_index("model").join(described[MODEL_COLUMNS[1:]])
+    networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
+    untrained = networks["untrained"]
+    run = Run(
+        dataset=dataset,
+        models=networks[~untrained],
+        metrics=metrics[["best", "best_low", "best_high"]].set_axis(
+            ["value", "low", "high"], axis=1
+        ),
+        contests=contests[contests["dataset"] == dataset],
+        untrained=networks[untrained],
+        by_distance=by_distance,
+    )
+    return run, distance

@@ -11,9 +11,8 @@ from dissect_iqa.claims.answers import ANSWERS_CLAIMS, Answers
 from dissect_iqa.claims.claims import CLAIMS, Claim
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.claims.preprint import LARGE, PREPRINT_CLAIMS
-from dissect_iqa.claims.run import Run
+from dissect_iqa.claims.run import MODEL_COLUMNS, Run, make_run
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
-from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.plain_text import cell
 from dissect_iqa.files.provenance import atomic_path, write_csv
@@ -35,10 +34,6 @@ _PREPRINT = (
     f"more than {LARGE} SRCC here; the paper gives no number."
 )
 _CONTEST_COLUMNS = ["dataset", "first", "second", "winner"]
-_MODEL_COLUMNS = [
-    *("id", "untrained", "function", "supervision", "name", "family", "environment"),
-    *("scale", "top1"),
-]
 
 
 def test_claims(
@@ -81,14 +76,15 @@ def test_claims(
     UserError
         If a column is missing or a model of the summary isn't described.
     """
-    for name in _MODEL_COLUMNS:
+    for name in MODEL_COLUMNS:
         if name not in models:
             raise UserError(f"claims: the model table has no column {name!r}")
     contests = pd.DataFrame(columns=_CONTEST_COLUMNS) if contests is None else contests
     labels = labels or {}
     rows, heads = [], {}
     for dataset, table in summary[summary["statistic"] == "srcc"].groupby("dataset", sort=False):
-        run, head = _run(str(dataset), table, models, contests, level)
+        run, distance = make_run(str(dataset), table, models, contests)
+        head = _head(run, table, distance, level)
         label = labels.get(str(dataset)) or ""
         heads[run.dataset] = f"{head} {cell(label)}".strip()
         for claim in (*CLAIMS, *PREPRINT_CLAIMS):
@@ -121,48 +117,6 @@ def write_claims(table: pd.DataFrame, text: str, csv: Path | str, markdown: Path
 
 
 test_claims.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest to collect
-
-
-def _run(
-    dataset: str,
-    table: pd.DataFrame,
-    models: pd.DataFrame,
-    contests: pd.DataFrame,
-    level: float,
-) -> tuple[Run, str]:
-    """Arrange one data set's numbers, and say in a few words what they are."""
-    is_metric = table["kind"] == "metric"
-    metrics = table[is_metric & table["best"].notna()].set_index("model")
-    networks = table[~is_metric & table["best"].notna()].copy()
-    # where only one layer was measured there was nothing to choose
-    given = networks["honest"].notna()
-    for end in ("", "_low", "_high"):
-        networks[f"honest{end}"] = networks[f"honest{end}"].where(given, networks[f"best{end}"])
-    described = models.set_index("id")
-    for name in networks["model"].unique():
-        if name not in described.index:
-            raise UserError(f"claims: model {name!r} is not in the model table")
-    distance = common_distance(networks)
-    trained = described.index[~described["untrained"].astype(bool)]
-    unfitted = networks[networks["kind"].isin(["network", "concatenation"])]
-    by_distance = unfitted[unfitted["model"].isin(trained)].pivot(
-        index="model", columns="distance", values="honest"
-    )
-    networks = networks[networks["distance"] == distance]
-    networks = networks.set_index("model").join(described[_MODEL_COLUMNS[1:]])
-    networks["top1"] = pd.to_numeric(networks["top1"], errors="coerce")
-    untrained = networks["untrained"]
-    run = Run(
-        dataset=dataset,
-        models=networks[~untrained],
-        metrics=metrics[["best", "best_low", "best_high"]].set_axis(
-            ["value", "low", "high"], axis=1
-        ),
-        contests=contests[contests["dataset"] == dataset],
-        untrained=networks[untrained],
-        by_distance=by_distance,
-    )
-    return run, _head(run, table, distance, level)
 
 
 def _head(run: Run, table: pd.DataFrame, distance: str, level: float) -> str:

@@ -27,8 +27,8 @@ _FORMS = {"srcc": forms.spearman, "krcc": forms.kendall, "plcc": forms.pearson}
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """One competitor.
+class Judged:
+    """What a paired comparison needs of one competitor.
 
     Attributes
     ----------
@@ -37,12 +37,16 @@ class _Entry:
     without : ndarray, shape (references, columns)
         The same without each reference: of its one column, or of those that its layer was chosen to
         be in each half of the references.
-    values : ndarray, shape (pairs,)
-        What it says of the pairs, for the analytic tests.
     """
 
     value: float
     without: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Entry(Judged):
+    """One competitor, and what it says of the pairs, shape (pairs,), for the analytic tests."""
+
     values: np.ndarray
 
 
@@ -115,7 +119,7 @@ def hold_contests(
         }
         for first, second in contests
     ]  # fmt: skip
-    return _corrected(pd.DataFrame(rows, columns=COLUMNS), 1 - settings.level)
+    return corrected(pd.DataFrame(rows, columns=COLUMNS), 1 - settings.level)
 
 
 def at_one_distance(
@@ -170,7 +174,7 @@ def only(
         pairs = zip(table["first"], table["second"], strict=True)
         planned = np.array([frozenset(pair) in wanted for pair in pairs], dtype=bool)
         kept = table[planned].reset_index(drop=True)
-        tables.append(_corrected(kept.assign(p_holm=np.nan), 1 - level))
+        tables.append(corrected(kept.assign(p_holm=np.nan), 1 - level))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
@@ -225,27 +229,66 @@ def _entry(values: np.ndarray, block: forms.Pairs, plan: Plan, statistic: str) -
         values = cap_infinite(values)
     several = values.shape[1] > 1
     weights = plan.weights if several else plan.weights[: plan.without_one.stop]
-    results = _FORMS[statistic](block, values, weights)
+    judged, best = judge(_FORMS[statistic](block, values, weights), plan, len(values))
+    return _Entry(judged.value, judged.without, values[:, best])
+
+
+def judge(results: np.ndarray, plan: Plan, pairs: int) -> tuple[Judged, int]:
+    """Judge a competitor by its one column, or by the one of several that is chosen honestly.
+
+    Parameters
+    ----------
+    results : ndarray, shape (rows, columns)
+        The statistic for the rows of `plan`, columns in order of depth; of a single column those of
+        the halvings may be missing.
+    plan : Plan
+        Which references each row holds.
+    pairs : int
+        Number of pairs behind the statistic.
+
+    Returns
+    -------
+    judged : Judged
+        Of the column that is best on all references, where no choice can be made honestly.
+    best : int
+        That column.
+    """
     without = results[plan.without_one]
-    choice = choose_honestly(results, plan, len(values)) if several else None
+    choice = choose_honestly(results, plan, pairs) if results.shape[1] > 1 else None
     if choice is not None:
-        return _Entry(choice.value, without[:, choice.chosen], values[:, choice.naive])
+        return Judged(choice.value, without[:, choice.chosen]), choice.naive
     best = int(np.nanargmax(results[0])) if np.isfinite(results[0]).any() else 0
-    return _Entry(float(results[0, best]), without[:, [best]], values[:, best])
+    return Judged(float(results[0, best]), without[:, [best]]), best
+
+
+def paired(one: Judged, other: Judged) -> tuple[float, float, int, float]:
+    """Compare two competitors on the same references.
+
+    Returns
+    -------
+    difference, error : float
+        The first's statistic less the second's, and its standard error by the jackknife.
+    freedom : int
+        Of Student's t.
+    p : float
+        Two-sided; NaN where a value is undefined or there is no error.
+    """
+    difference = one.value - other.value
+    error = standard_error(one.without - other.without)
+    # of few references one is lost to their mean
+    freedom = max(len(one.without) - 1, 1)
+    return difference, error, freedom, paired_p(difference, error, freedom)
 
 
 def _contest(
     one: _Entry, other: _Entry, quality: np.ndarray, level: float, statistic: str
 ) -> dict[str, float]:
-    difference = one.value - other.value
-    error = standard_error(one.without - other.without)
-    # of few references one is lost to their mean
-    freedom = max(len(one.without) - 1, 1)
+    difference, error, freedom, p = paired(one, other)
     reach = stats.t.ppf((1 + level) / 2, freedom) * error
     row = {
         "value_first": one.value, "value_second": other.value, "difference": difference,
         "low": difference - reach, "high": difference + reach,
-        "p": paired_p(difference, error, freedom),
+        "p": p,
     }  # fmt: skip
     r1, r2, r12 = _correlations(one.values, other.values, quality, statistic)
     for name, test, letter in (
@@ -291,7 +334,16 @@ def _correlations(
     return float(r[0, 2]), float(r[1, 2]), float(r[0, 1])
 
 
-def _corrected(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+def corrected(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Fill in `p_holm` and `winner` of contests, from their `p` and `difference`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `first, second, difference, p, p_holm`, one row a contest; changed in place.
+    alpha : float
+        The share of false victories that is allowed over all of them together.
+    """
     known = table["p"].notna().to_numpy()
     if known.any():
         table.loc[known, "p_holm"] = multipletests(table.loc[known, "p"], method="holm")[1]
