@@ -23,6 +23,7 @@ ROOMS = (
     "invariance",
     "factors",
     "claims",
+    "multiverse",
     "figures",
     "study",
     "doctor",

@@ -8,10 +8,16 @@ from small_study import snakemake
 
 from dissect_iqa.figures.plot import FIGURES
 
-PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests", "factors"))
+PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests", "factors", "multiverse"))
 #: What reads the collected correlations: the claims, the methods text and the figures.
 READERS = PLOTS + Counter(
-    hold_contests=1, judge_pairs=1, explain_factors=1, test_claims=1, write_methods=1
+    hold_contests=1,
+    judge_pairs=1,
+    explain_factors=1,
+    walk_multiverse=1,
+    test_claims=1,
+    count_verdicts=1,
+    write_methods=1,
 )
 COLLECTING = Counter(collect=1) + READERS
 

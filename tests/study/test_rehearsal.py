@@ -281,7 +281,7 @@ def test_a_study_is_rehearsed_end_to_end(tmp_path: Path) -> None:
         "rehearsal",
     ]
     results = folder / "rehearsal/results"
-    for figure in (*FIGURES, "contests"):
+    for figure in (*FIGURES, "contests", "multiverse"):
         assert (results / f"figures/{figure}.pdf").stat().st_size > 1000
     assert "Rehearsal: " in (results / "claims.md").read_text()
     assert "This was a rehearsal" in (results / "methods.md").read_text()

@@ -17,7 +17,7 @@ PACKAGE = Path(dissect_iqa.__file__).parent
 NOTED = Path(__file__).with_name("stage_code.tsv")
 RULES = "\n".join(path.read_text() for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
 #: The figures are many rules of one stage.
-ROOMS = dict.fromkeys(("plot", "plot_contests", "plot_answers"), "figures.plot")
+ROOMS = dict.fromkeys(("plot", "plot_contests", "plot_multiverse", "plot_answers"), "figures.plot")
 
 
 def tokens(path: Path) -> str:

@@ -23,6 +23,8 @@ MAY = {
     "fetch_weights": {"torch", "torchvision", "h5py", "requests"},
     "fit_readouts": {"scipy.stats"},
     "test_claims": {"scipy.stats", "statsmodels"},
+    "walk_multiverse": {"scipy.stats", "statsmodels"},
+    "count_verdicts": {"scipy.stats", "statsmodels"},
 }
 
 

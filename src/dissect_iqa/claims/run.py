@@ -1,6 +1,7 @@
 """What is known of one data set in a run: what claims about networks are judged by."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -50,9 +51,8 @@ class Run:
 
         By their contest if they met; else by intervals that don't overlap, which is stricter.
         """
-        met = self._held(first, second)
-        if len(met):
-            winner = met.iloc[0]["winner"]
+        if self.met(first, second):
+            winner = self._winners[frozenset((first, second))]
             return "open" if not winner else ("won" if winner == first else "lost")
         (low1, high1), (low2, high2) = self._interval(first), self._interval(second)
         if low1 > high2:
@@ -61,11 +61,13 @@ class Run:
 
     def met(self, first: str, second: str) -> bool:
         """Tell whether the two were compared with each other."""
-        return len(self._held(first, second)) > 0
+        return frozenset((first, second)) in self._winners
 
-    def _held(self, first: str, second: str) -> pd.DataFrame:
-        held, names = self.contests, [first, second]
-        return held[held["first"].isin(names) & held["second"].isin(names)]
+    @cached_property
+    def _winners(self) -> dict[frozenset[str], str]:
+        """The winner of each contest, empty if it is open; asked for very often."""
+        names = zip(self.contests["first"], self.contests["second"], strict=True)
+        return dict(zip(map(frozenset, names), self.contests["winner"], strict=True))
 
     def _interval(self, name: str) -> tuple[float, float]:
         for networks in (self.models, self.untrained):

@@ -125,6 +125,8 @@ class DatasetKind:
         Allowed values of the option `split`; the first is the default.
     triplets : bool
         Whether people chose the closer of two pictures instead of rating one.
+    artificial : str
+        The reference that is no photograph; empty if all are.
     counts : dict of str to Counts
         What must come out, by split ("" if there are no splits); a split whose counts nobody
         has published is absent.
@@ -143,6 +145,7 @@ class DatasetKind:
     options: frozenset[str] = frozenset()
     splits: tuple[str, ...] = ()
     triplets: bool = False
+    artificial: str = ""
     counts: dict[str, Counts] = field(default_factory=dict)
 
     def split(self, entry: DatasetEntry) -> str:

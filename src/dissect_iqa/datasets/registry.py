@@ -143,6 +143,12 @@ def of_triplets(entry: DatasetEntry) -> bool:
     return entry.kind in KINDS and KINDS[entry.kind].triplets
 
 
+def artificial_reference(entry: DatasetEntry) -> str:
+    """Return the reference of a data set that is no photograph; empty if none is, or no more."""
+    known = entry.kind in KINDS and not entry.drop_reference_25
+    return KINDS[entry.kind].artificial if known else ""
+
+
 def _problems(entry: DatasetEntry) -> list[str]:
     """Return what of an entry doesn't go together."""
     allowed = [*KINDS, "folder", "demo", "thresholds", "misaligned"]

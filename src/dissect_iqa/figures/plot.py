@@ -175,6 +175,33 @@ def plot_factors(
     _write(draw, "How much each factor explains", labels, output_stem, spec, style)
 
 
+def plot_multiverse(
+    universes: Mapping[str, pd.DataFrame],
+    labels: Mapping[str, str | None],
+    output_stem: Path | str,
+    *,
+    spec: str | None = None,
+    **style: Any,
+) -> None:
+    """Write the specification curves of the findings; see `multiverse.draw_multiverse`.
+
+    Parameters
+    ----------
+    universes : mapping of str to DataFrame
+        By data set, what `walk_multiverse` returned.
+    labels, output_stem, spec, **style
+        As of `plot`.
+    """
+    from dissect_iqa.figures.multiverse import draw_multiverse
+
+    def draw(settings: Any) -> Any:
+        return draw_multiverse(universes, labels, settings)
+
+    _write(
+        draw, "The findings under every combination of choices", labels, output_stem, spec, style
+    )
+
+
 def plot_answers(
     figure: str,
     tables: Mapping[str, Iterable[pd.DataFrame]],

@@ -143,6 +143,7 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
             study.threshold_sets(),
             ["thresholds/{}/layers.parquet", "thresholds/{}/stimuli.parquet"],
         ),
+        ("walk_multiverse", study.rated(), ["multiverse/{}.parquet"]),
         ("measure_invariance", study.misaligned_sets(), ["invariance/{}/layers.parquet"]),
     ):
         for dataset in datasets:

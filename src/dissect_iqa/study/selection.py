@@ -12,7 +12,7 @@ from dissect_iqa.baselines.outside import OutsideMetric, ScoresEntry
 from dissect_iqa.correlation.contests import contests, everyone
 from dissect_iqa.datasets.changed import DAMAGE
 from dissect_iqa.datasets.entry import DatasetEntry
-from dissect_iqa.datasets.registry import of_triplets, read_datasets
+from dissect_iqa.datasets.registry import artificial_reference, of_triplets, read_datasets
 from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.figures.plot import ANSWERS_FIGURES
 from dissect_iqa.files.text_files import read_text
@@ -23,6 +23,7 @@ from dissect_iqa.study.own_files import OwnFiles
 from dissect_iqa.study.rehearsal import FOLDER, rehearsed, shortest_side
 from dissect_iqa.zoo.comparisons import read_comparisons
 from dissect_iqa.zoo.table import ModelRow, read_models, select
+from dissect_iqa.zoo.variants import Variant, find_variants
 
 
 class Selection:
@@ -413,6 +414,14 @@ class Selection:
             *((name, metric) for metric in self.config.baselines for name in outside),
             *((name, model) for model in self.models for name in outside),
         ]
+
+    def artificial_reference(self, dataset: str) -> str:
+        """Return the reference of a data set that is no photograph; empty if there is none."""
+        return artificial_reference(self.dataset(dataset))
+
+    def variants(self) -> list[Variant]:
+        """Return the models that are another reading of a model before them in the table."""
+        return find_variants(self.models.values())
 
     def remarks(self) -> dict[str, str]:
         """Return columns that tables for people get besides: that this was a rehearsal, if so."""

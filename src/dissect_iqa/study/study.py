@@ -242,6 +242,35 @@ def _judge_pairs(study: Study, dataset: str, _: str) -> dict[str, Any]:
     }
 
 
+def _walk_multiverse(study: Study, dataset: str, _: str) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "names": {
+            name: fingerprint(study.distances_spec(dataset, name)) for name in study.scored(dataset)
+        },
+        "distances": sorted(study.config.distances),
+        "artificial": study.artificial_reference(dataset),
+        "variants": [vars(variant) for variant in study.variants()],
+        "planned_contests": study.planned_contests(),
+        "models": study.descriptions(),
+        "statistics": study.config.statistics.model_dump(mode="json"),
+    }
+
+
+def _count_verdicts(study: Study, *_: str) -> dict[str, Any]:
+    return {
+        "universes": {name: study.fingerprint("walk_multiverse", name) for name in study.rated()},
+        "claims": study.fingerprint("test_claims"),
+    }
+
+
+def _plot_multiverse(study: Study, *_: str) -> dict[str, Any]:
+    return {
+        "universes": {name: study.fingerprint("walk_multiverse", name) for name in study.rated()},
+        "style": study.config.figures.model_dump(mode="json"),
+    }
+
+
 def _measure_invariance(study: Study, dataset: str, _: str) -> dict[str, Any]:
     of = study.dataset(dataset).of or ""
     return {
@@ -470,10 +499,31 @@ STAGES = {
             *_CORRELATING,
         ),
     ),
+    "walk_multiverse": Stage(
+        1,
+        _walk_multiverse,
+        (
+            "multiverse/choices.py",
+            "multiverse/measure_choices.py",
+            "multiverse/walk_multiverse.py",
+            "claims/claims.py",
+            "claims/preprint.py",
+            "claims/evidence.py",
+            "claims/run.py",
+            "correlation/hold_contests.py",
+            "correlation/summary.py",
+            *_CORRELATING,
+        ),
+    ),
     "explain_factors": Stage(
         1,
         _explain_factors,
         ("factors/*.py", *_CORRELATING),
+    ),
+    "count_verdicts": Stage(
+        1,
+        _count_verdicts,
+        ("multiverse/choices.py", "multiverse/count_verdicts.py"),
     ),
     "test_claims": Stage(
         3,
@@ -503,6 +553,17 @@ STAGES = {
         1,
         _plot_factors,
         ("figures/factors.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
+    ),
+    "plot_multiverse": Stage(
+        1,
+        _plot_multiverse,
+        (
+            "figures/multiverse.py",
+            "figures/style.py",
+            "figures/labels.py",
+            "figures/save.py",
+            "multiverse/count_verdicts.py",
+        ),
     ),
     "plot_answers": Stage(
         1,

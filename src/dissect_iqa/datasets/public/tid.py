@@ -41,6 +41,8 @@ LICENCE = (
     "notice is kept and the papers are cited; the database itself must not be modified without "
     "permission."
 )
+#: The last reference is made up of patterns; all others are photographs.
+ARTIFICIAL = "i25"
 _LINE = re.compile(r"^(\S+)\s+(i(\d\d)_(\d\d)_(\d)\.bmp)$", re.IGNORECASE)
 
 
@@ -81,7 +83,7 @@ def read_tid(index: Index, entry: DatasetEntry, types: int, levels: int) -> Read
     frame["score_se"] = errors
     frame["distortion"] = [TYPES[kind - 1] for kind in frame["type"]]
     if entry.drop_reference_25:
-        out = frame["reference"] == "i25"
+        out = frame["reference"] == ARTIFICIAL
         frame["left_out"] = pd.Series(pd.NA, frame.index, dtype="string").mask(
             out, "synthetic reference 25 (drop_reference_25)"
         )

@@ -11,7 +11,7 @@ from dissect_iqa.datasets.base import (
 )
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.public.mirrors import iqa_pytorch
-from dissect_iqa.datasets.public.tid import LICENCE, read_tid
+from dissect_iqa.datasets.public.tid import ARTIFICIAL, LICENCE, read_tid
 
 
 def read(index: Index, entry: DatasetEntry) -> Reading:
@@ -60,4 +60,5 @@ TID2008 = DatasetKind(
     ),
     counts={"": Counts(25, 1700)},
     options=frozenset({"drop_reference_25"}),
+    artificial=ARTIFICIAL,
 )

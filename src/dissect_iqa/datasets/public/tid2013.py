@@ -11,7 +11,7 @@ from dissect_iqa.datasets.base import (
 )
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.public.mirrors import iqa_pytorch
-from dissect_iqa.datasets.public.tid import LICENCE, read_tid
+from dissect_iqa.datasets.public.tid import ARTIFICIAL, LICENCE, read_tid
 
 #: The official subsets, by type number; the seventh, "full", is everything.
 SUBSETS = {
@@ -62,4 +62,5 @@ TID2013 = DatasetKind(
     ),
     counts={"": Counts(25, 3000)},
     options=frozenset({"drop_reference_25"}),
+    artificial=ARTIFICIAL,
 )

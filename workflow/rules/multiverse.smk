@@ -1,0 +1,85 @@
+# The findings under every combination of choices that a study makes without saying so.
+
+
+rule walk_multiverse:
+    input:
+        networks=lambda wildcards: expand(
+            "<results>/distances/{dataset}/{model}.parquet",
+            dataset=wildcards.dataset,
+            model=study.models,
+        ),
+        metrics=lambda wildcards: expand(
+            "<results>/distances/{dataset}/{metric}.parquet",
+            dataset=wildcards.dataset,
+            metric=study.metrics(wildcards.dataset),
+        ),
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+    output:
+        "<results>/multiverse/{dataset}.parquet",
+    log:
+        "<logs>/walk_multiverse/{dataset}.log",
+    conda:
+        "../../envs/tables.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        spec=lambda wildcards: study.spec("walk_multiverse", wildcards.dataset),
+    message:
+        "The findings under every combination of choices: {wildcards.dataset}"
+    script:
+        "../scripts/walk_multiverse.py"
+
+
+rule count_verdicts:
+    input:
+        universes=expand(
+            "<results>/multiverse/{dataset}.parquet", dataset=study.rated()
+        ),
+        claims="<results>/claims.csv",
+    output:
+        report(
+            "<results>/multiverse.csv",
+            caption="../report/multiverse_table.rst",
+            category="Tables",
+            labels={"table": "multiverse"},
+        ),
+    log:
+        "<logs>/count_verdicts.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=study.spec("count_verdicts"),
+    message:
+        "Which choices turn which findings"
+    script:
+        "../scripts/count_verdicts.py"
+
+
+rule plot_multiverse:
+    input:
+        universes=expand(
+            "<results>/multiverse/{dataset}.parquet", dataset=study.rated()
+        ),
+        pairs=expand(
+            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
+        ),
+    output:
+        multiext("<results>/figures/multiverse", ".pdf", ".svg"),
+        png=report(
+            "<results>/figures/multiverse.png",
+            caption="../report/multiverse.rst",
+            category="Figures",
+            labels={"figure": "multiverse"},
+        ),
+    log:
+        "<logs>/plot/multiverse.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=study.spec("plot_multiverse"),
+    message:
+        "Figure: multiverse"
+    script:
+        "../scripts/plot_multiverse.py"
