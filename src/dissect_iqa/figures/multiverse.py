@@ -185,6 +185,7 @@ def _curve(
     axes.set_xticks([])
     axes.tick_params(labelsize=style.TINY)
     axes.locator_params(axis="y", nbins=4)
+    _unclip(axes)
 
 
 def _lines(text: str, width: float, most: int) -> str:
@@ -225,3 +226,13 @@ def _matrix(
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    _unclip(axes)
+
+
+def _unclip(axes: Axes) -> None:
+    """Draw without clipping, of which there is no need.
+
+    A clip's name in the SVG is made of places to the last bit, in which two runs can differ.
+    """
+    for artist in (*axes.lines, *axes.collections, *axes.images):
+        artist.set_clip_on(False)
