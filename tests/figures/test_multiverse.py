@@ -109,5 +109,6 @@ def test_it_is_written_in_all_formats(tmp_path, palette):
 
 @pytest.mark.parametrize("tables", [{}, {"set": table(claims=0)}])
 def test_without_an_effect_the_figure_says_so(tables):
-    figure = draw_multiverse(tables, {}, FigureSettings())
-    assert "No finding has an effect" in figure.texts[0].get_text().replace("\n", " ")
+    figure = draw_multiverse(tables, {"set": "A notice.", "other": None}, FigureSettings())
+    said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "No finding has an effect" in said and "A notice." in said

@@ -19,6 +19,8 @@ READERS = PLOTS + Counter(
     count_verdicts=1,
     write_methods=1,
 )
+#: What of these reads distances and no correlations.
+UNIVERSES = Counter(walk_multiverse=1, plot_multiverse=1)
 COLLECTING = Counter(collect=1) + READERS
 
 

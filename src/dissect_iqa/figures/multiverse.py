@@ -59,7 +59,8 @@ def draw_multiverse(
     shown = {name: claims for name, table in universes.items() if (claims := _shown(table))}
     if not shown:
         text = "No finding has an effect in any universe: too few networks or metrics for all."
-        return style.statement(text, None, settings)
+        notice = " ".join(dict.fromkeys(label for label in labels.values() if label)) or None
+        return style.statement(text, notice, settings)
     options = {name: _options(universes[name]) for name in shown}
     heights = {name: _height(len(options[name]), len(claims)) for name, claims in shown.items()}
     notes = {name: _notes(universes[name], claims) for name, claims in shown.items()}
