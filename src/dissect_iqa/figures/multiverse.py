@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.figures import style
-from dissect_iqa.figures.labels import fit, text_width, wrap
+from dissect_iqa.figures.labels import POINTS, fit, text_width, wrap
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 from dissect_iqa.multiverse.choices import CHOICES
 from dissect_iqa.multiverse.count_verdicts import VERDICTS, shares_by_option
@@ -169,7 +169,10 @@ def _curve(
     known = np.isfinite(low) & np.isfinite(high)
     if settings.intervals and known.any():
         ends = np.stack([np.stack([x, low], axis=1), np.stack([x, high], axis=1)], axis=1)
-        lines = LineCollection(list(ends[known]), colors=shades[known], alpha=0.35, linewidths=0.4)
+        # of very many universes they would hide the effects
+        thick = min(0.4, 0.5 * width * POINTS / len(table))
+        lines = LineCollection(list(ends[known]), colors=shades[known], alpha=0.35)
+        lines.set_linewidth(thick)
         axes.add_collection(lines)
     axes.scatter(x, effect, s=2.2, c=shades, linewidths=0, zorder=3)
     axes.set_xlim(-0.5, len(table) - 0.5)
