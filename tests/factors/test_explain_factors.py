@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from correlation_data import distances, pairs
 
-from dissect_iqa.correlation.correlate import correlate
+from dissect_iqa.correlation.correlate import BEST, correlate
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.distances.tables import Measured, distance_table
 from dissect_iqa.factors import explain_factors as stage
@@ -56,8 +56,8 @@ def made() -> tuple:
 
 def explain(made: tuple, described: pd.DataFrame | None = None, **options) -> pd.DataFrame:
     models, tables, correlations = made
-    models = models if described is None else described
     sizes = {name: 1000 * (number + 1) for number, name in enumerate(models["id"])}
+    models = models if described is None else described
     given = [(*key, table) for key, table in tables.items()]
     arguments = {"correlations": correlations, "settings": SETTINGS, **options}
     return explain_factors(
@@ -127,7 +127,37 @@ def test_networks_without_a_value_are_left_out_and_named(made: tuple) -> None:
     table = explain(made, correlations=correlations)
     assert table["note"].str.contains("left out: m07").any()
     others = made[0][made[0]["id"] != "m07"]
-    pd.testing.assert_series_equal(table["share"], explain(made, others)["share"], rtol=0.2)
+    pd.testing.assert_series_equal(table["share"], explain(made, others)["share"])
+
+
+def test_equal_correlations_have_no_variance_to_explain(made: tuple) -> None:
+    correlations = made[2].copy()
+    honest = (correlations["statistic"] == "srcc_nested") & (correlations["layer"] == BEST)
+    correlations.loc[honest, "value"] = 0.5
+    table = explain(made, correlations=correlations)
+    assert table["share"].isna().all()
+    assert table["note"].str.contains("every honest correlation is the same").all()
+
+
+def test_one_reference_leaves_nothing_to_choose_layers_on(made: tuple) -> None:
+    """Honest layers need two halves of references: with one, no network has a value."""
+    described, tables, _ = made
+    single = SETS["one"]["reference"] == SETS["one"]["reference"].iloc[0]
+    few = SETS["one"][single].reset_index(drop=True)
+    found = [
+        correlate(
+            table[table["pair"].isin(few["pair"])].reset_index(drop=True),
+            few,
+            dataset_name="one",
+            model=model,
+            settings=SETTINGS,
+        )
+        for (name, model), table in tables.items()
+        if name == "one"
+    ]
+    table = explain(made, correlations=pd.concat(found, ignore_index=True))
+    assert table["share"].isna().all()
+    assert table["note"].str.contains("left out: m00").all()
 
 
 def test_without_draws_intervals_are_those_over_networks(made: tuple) -> None:

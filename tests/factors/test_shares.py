@@ -142,6 +142,7 @@ def test_an_aliased_design_is_refused_by_name():
     ]
     assert notes[0].startswith("not identifiable: function can't be told from architecture")
     assert "every model of 'self-supervised' is of 'ResNet'" in notes[0]
+    assert len(notes) == 1  # levels of factors that are given together need no note
     made = Cells(
         np.random.default_rng(1).normal(size=(22, 1, 2)), np.zeros((22, 1, 2)), [], columns
     )

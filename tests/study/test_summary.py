@@ -148,6 +148,29 @@ def test_methods_say_what_else_was_asked_of_layers(correlations, models):
     assert "nterval" not in describe(every, models, facts, plain, BIBLIOGRAPHY).text
 
 
+def test_methods_give_the_shares_of_factors_where_they_can_be_told(correlations, models):
+    plain = StatisticsSettings(level=0.9)
+    rows = [
+        ("depth", 0.05, -0.02, 0.12, ""),
+        ("function or architecture", 0.4, 0.3, 0.5, "not identifiable: function and its like"),
+        ("models, unexplained", 0.55, 0.4, 0.7, "without a value everywhere, left out: alexnet"),
+    ]
+    table = pd.DataFrame(rows, columns=["factor", "share", "low", "high", "note"])
+    told = describe(correlations, models, FACTS, plain, BIBLIOGRAPHY, factors=table)
+    assert "(90 %) are those of jackknives" in told.text
+    assert (
+        "models, unexplained 55 % (40 to 70), function or architecture 40 % (30 to 50), "
+        "depth 5 % (-2 to 12)"
+    ) in told.text
+    assert "Not identifiable: function and its like." in told.text
+    assert "Without a value everywhere, left out: alexnet." in told.text
+    assert "gromping2007estimators" in told.bibtex
+    untold = table.assign(share=np.nan)
+    text = describe(correlations, models, FACTS, plain, BIBLIOGRAPHY, factors=untold).text
+    assert "**Factors.**" not in text
+    assert text == describe(correlations, models, FACTS, plain, BIBLIOGRAPHY).text
+
+
 def test_non_commercial_and_silent_licences_are_flagged(correlations, models):
     text = describe(correlations, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
     assert "**Non-commercial weights** (1): efflite1_in1k." in text

@@ -230,7 +230,8 @@ def _factors(table: pd.DataFrame | None, level: float) -> str:
         f"{row.factor} {100 * row.share:.0f} % ({100 * row.low:.0f} to {100 * row.high:.0f})"
         for row in table.sort_values("share", ascending=False, kind="stable").itertuples()
     ]
-    notes = [note for note in dict.fromkeys(table["note"]) if "not identifiable" in note]
+    vital = ("not identifiable", "left out")
+    notes = [note for note in dict.fromkeys(table["note"]) if any(word in note for word in vital)]
     text = (
         "**Factors.** The variance of the honest correlation over networks, data sets and "
         "distances was divided among factors by Shapley values of the variance explained by "

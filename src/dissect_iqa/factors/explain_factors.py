@@ -39,6 +39,8 @@ WHAT = {
     CELLS: "what is special about a network on one data set with one distance",
 }
 _KEYS = ["model", "dataset", "distance"]
+#: Correlations that lie as close as this are one but for rounding.
+_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def explain_factors(
         `COLUMNS`, a row a factor, or several together that this study's models can't tell apart
         (`note` says why), then what no factor explains. `share` is the Shapley value, `alone` what
         the factor explains by itself, `last` what it adds to all others; NaN, with the reason in
-        `note`, where there are too few models.
+        `note`, where there are too few models or all correlations are the same.
     """
     trained = models[~models["untrained"].astype(bool)].set_index("id")
     found = honest_cells(correlations, trained.index)
@@ -167,6 +169,8 @@ def explain_factors(
         notes.append(f"without a value everywhere, left out: {names_of(found.left_out)}")
     if len(found.models) < 2:
         return _untold([*notes, f"{len(found.models)} trained networks have nothing to compare"])
+    if np.ptp(found.value) < _SAME:
+        return _untold([*notes, "every honest correlation is the same: no variance to explain"])
     counts = correlations[correlations["statistic"] == "srcc"].groupby("model")["layer"].nunique()
     columns = factor_columns(trained.loc[found.models], parameters, counts)
     columns["depth"] = pd.DataFrame(

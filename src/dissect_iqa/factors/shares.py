@@ -79,7 +79,6 @@ def entangled(columns: Mapping[str, pd.DataFrame]) -> tuple[list[tuple[str, ...]
     for name in columns:
         culprits = _aliases(name, bases)
         if not culprits:
-            notes += _aliased_levels(name, columns, bases)
             continue
         joined = {name, *culprits}
         notes.append(
@@ -89,6 +88,9 @@ def entangled(columns: Mapping[str, pd.DataFrame]) -> tuple[list[tuple[str, ...]
         touched = [group for group in groups if group & joined]
         groups = [group for group in groups if not group & joined]
         groups.append(joined.union(*touched))
+    for name in columns:
+        together = next(group for group in groups if name in group)
+        notes += _aliased_levels(name, columns, bases, [n for n in columns if n not in together])
     order = list(columns)
     return [tuple(sorted(group, key=order.index)) for group in groups], notes
 
@@ -106,17 +108,20 @@ def _aliases(name: str, bases: Mapping[str, np.ndarray]) -> tuple[str, ...]:
 
 
 def _aliased_levels(
-    name: str, columns: Mapping[str, pd.DataFrame], bases: Mapping[str, np.ndarray]
+    name: str,
+    columns: Mapping[str, pd.DataFrame],
+    bases: Mapping[str, np.ndarray],
+    others: Sequence[str],
 ) -> list[str]:
-    """Say which single levels of a factor are levels of another one, too."""
+    """Say which single levels of a factor are given by another one, whose share is apart."""
     table = columns[name]
     found = []
     for level in table:
         own = _basis(table[[level]].to_numpy())
         members = table[level] > 0
-        for other in columns:
-            same = other != name and own.shape[1] and members.sum() > 1
-            if same and not _basis(_apart(own, [bases[other]])).shape[1]:
+        for other in others:
+            told = not own.shape[1] or members.sum() < 2
+            if not told and not _basis(_apart(own, [bases[other]])).shape[1]:
                 found.append(f"{level!r} from {other}")
                 break
     return [f"{name}: can't be told: {', '.join(found)}"] if found else []

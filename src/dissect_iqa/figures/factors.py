@@ -15,6 +15,8 @@ from dissect_iqa.figures.labels import MM, wrap
 from dissect_iqa.figures.settings import FigureSettings
 
 _ROW, _ENDS = 7.0, 24.0
+#: Intervals may reach beyond this; what is farther out is in the table.
+_FIRST, _LAST = -0.3, 1.05
 
 
 def draw_factors(
@@ -64,7 +66,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, settings: FigureSettings) -> None:
         colour = style.MUTED if unexplained else colours[0]
         axes.barh(y, max(row.share, 0), height=0.62, color=colour, alpha=0.25, zorder=1)
         if settings.intervals and np.isfinite(row.low):
-            axes.plot([max(row.low, 0), min(row.high, 1)], [y, y], color=colour, zorder=3)
+            axes.plot([row.low, row.high], [y, y], color=colour, zorder=3)
         axes.plot(row.share, y, "o", color=colour, zorder=4)
         if not unexplained:
             axes.plot(row.alone, y, "o", color=style.MUTED, markerfacecolor="white", zorder=2)
@@ -73,13 +75,15 @@ def _draw(axes: Axes, rows: pd.DataFrame, settings: FigureSettings) -> None:
                       xycoords=("axes fraction", "data"), fontsize=style.SMALL)  # fmt: skip
     axes.set_yticks(range(len(rows)), list(rows["factor"]))
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    lowest = min(0.0, float(rows[["share", "alone", "last"]].min(axis=None)))
-    axes.set_xlim(lowest - 0.005, None)
+    shown = rows[["share", "alone", "last", *(["low", "high"] if settings.intervals else [])]]
+    lowest, highest = float(shown.min(axis=None)), float(shown.max(axis=None))
+    axes.set_xlim(max(min(lowest, 0.0), _FIRST) - 0.005, min(highest, _LAST) + 0.02)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %".replace("-", "−"))
     axes.axvline(0, color=style.MUTED, linewidth=0.6)
     axes.grid(axis="x", color=style.HAIRLINE, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
     axes.set_xlabel("Share of the variance of the honest correlation")
 
 
@@ -87,7 +91,11 @@ def _notes(rows: pd.DataFrame, notice: str | None, settings: FigureSettings) -> 
     said = [
         "Shapley values: what a factor adds to those before it, on average over all orders; they "
         "add up to all that is explained.",
-        *(note for note in dict.fromkeys(rows["note"].fillna("")) if "identifiable" in note),
+        *(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(rows["note"]) if _vital(note)),
         *([notice] if notice else []),
     ]
     return wrap(" ".join(said), settings.width_mm - 6)
+
+
+def _vital(note: str) -> bool:
+    return "identifiable" in note or "left out" in note

@@ -516,7 +516,7 @@ STAGES = {
         ),
     ),
     "explain_factors": Stage(
-        1,
+        2,
         _explain_factors,
         ("factors/*.py", *_CORRELATING),
     ),
@@ -550,7 +550,7 @@ STAGES = {
         ("figures/contests.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
     ),
     "plot_factors": Stage(
-        1,
+        2,
         _plot_factors,
         ("figures/factors.py", "figures/style.py", "figures/labels.py", "figures/save.py"),
     ),
