@@ -141,7 +141,7 @@ def test_equal_correlations_have_no_variance_to_explain(made: tuple) -> None:
 
 def test_one_reference_leaves_nothing_to_choose_layers_on(made: tuple) -> None:
     """Honest layers need two halves of references: with one, no network has a value."""
-    described, tables, _ = made
+    _, tables, _ = made
     single = SETS["one"]["reference"] == SETS["one"]["reference"].iloc[0]
     few = SETS["one"][single].reset_index(drop=True)
     found = [
