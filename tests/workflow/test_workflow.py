@@ -241,7 +241,7 @@ def test_two_data_sets_share_weights(study: Path) -> None:
         table.write(entry)
     edit(study / "config/config.yaml", "[own]", "[own, twin]")
     per_model = Counter(extract_features=2, measure_distances=2, correlate=4, score_baselines=2)
-    once = Counter(fetch_dataset=1, hold_contests=1)
+    once = Counter(fetch_dataset=1, hold_contests=1, judge_pairs=1)
     assert planned(study) == once + per_model + COLLECTING
 
 
@@ -268,7 +268,7 @@ def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:
     summary = pd.read_csv(study / "results/summary.csv").query("model == 'tiny_resnet'")
     found = set(summary.loc[summary["dataset"] == "own", "distance"])
     fitted = {"nnls_mse", "nnls_mse on ends", "nnls_mse@twin", "nnls_mse@twin on ends"}
-    assert found == {"rmse", "cosine"} | fitted
+    assert found == {"rmse", "cosine", "euclidean on ends", "rmse on ends"} | fitted
     assert (
         summary.loc[summary["distance"].isin({"nnls_mse", "nnls_mse@twin"}), "best"].gt(0.5).all()
     )
