@@ -10,7 +10,12 @@ from sklearn.metrics import roc_auc_score
 
 from dissect_iqa.correlation import pairs_of_pairs
 from dissect_iqa.correlation.disagreements import COLUMNS, disagreements
-from dissect_iqa.correlation.judge_pairs import STATISTICS, judge_pairs, summarise_judgements
+from dissect_iqa.correlation.judge_pairs import (
+    STATISTICS,
+    _interval,
+    judge_pairs,
+    summarise_judgements,
+)
 from dissect_iqa.correlation.pairs_of_pairs import Couples
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
@@ -107,6 +112,30 @@ def test_noise_is_told_from_nothing():
         assert rows.loc[name, "low"] < 0.5 < rows.loc[name, "high"]
 
 
+def test_intervals_of_few_references_hold_the_truth():
+    """Of 300 studies of six references; symmetric intervals hold it in 88 % of such studies."""
+    rng = np.random.default_rng(11)
+    codes, error = np.repeat(np.arange(6), 20), np.full(120, 0.3)
+    held = 0
+    for _ in range(300):
+        quality = rng.normal(size=120) + 0.3 * rng.normal(size=6)[codes]
+        values = quality + 0.7 * rng.normal(size=120) + 0.5 * rng.normal(size=6)[codes]
+        seen = quality + error * rng.normal(size=120)
+        area, without = Couples.of(seen, error, codes, 6, 0).judge(values)["auc_better"]
+        low, high = _interval(area, without, 120, SETTINGS)
+        assert 0 <= low <= area <= high <= 1
+        held += low < 0.9474 < high  # the area in 8 data sets of 600 references each
+    assert 0.90 < held / 300 < 0.98
+
+
+def test_intervals_of_high_shares_reach_further_down_than_up():
+    low, high = _interval(0.95, np.array([0.93, 0.95, 0.96, 0.95]), 100, SETTINGS)
+    assert low < 0.95 < high < 1 and high - 0.95 < 0.95 - low
+    assert _interval(1.0, np.ones(5), 100, SETTINGS) == pytest.approx((1, 1))
+    assert _interval(0.0, np.zeros(5), 100, SETTINGS) == pytest.approx((0, 0))
+    assert np.isnan(_interval(0.9, np.array([0.9, np.nan, 0.9]), 100, SETTINGS)).all()
+
+
 def test_outliers_of_the_true_scores_are_one_in_twenty():
     """People's scores miss the true ones by more than 1.96 standard errors in 5 %."""
     rng = np.random.default_rng(7)
@@ -146,8 +175,9 @@ def test_without_errors_of_the_scores_nothing_is_judged(change):
     assert summarise_judgements(found).empty
 
 
-def test_two_references_or_no_draws_give_no_interval():
-    table = pairs(2, se=0.3)
+@pytest.mark.parametrize("references", [1, 2])
+def test_too_few_references_or_no_draws_give_no_interval(references):
+    table = pairs(references, se=0.3)
     found, _ = judge_pairs({"net": distances(table)}, table, SETTINGS)
     assert found["value"].notna().all() and found["low"].isna().all()
     many = pairs(se=0.3)
@@ -162,6 +192,67 @@ def test_constant_values_are_no_outliers_but_nothing():
     )
     rows = found.set_index("statistic")["value"]
     assert rows["auc_better"] == 0.5 and np.isnan(rows["outlier_ratio"]) and not mapped
+
+
+def test_who_says_the_opposite_has_no_mapping():
+    """The logistic that fits an inverted predictor best falls: it would put it right."""
+    table = pairs(se=0.3)
+    quality = table["quality"].to_numpy()
+    found, mapped = judge_pairs(
+        {"inverted": metric(table, -quality), "right": metric(table, quality)}, table, SETTINGS
+    )
+    rows = found.set_index(["model", "statistic"])["value"]
+    assert rows["inverted", "auc_better"] == 0 and rows["right", "auc_better"] == 1
+    assert np.isnan(rows["inverted", "outlier_ratio"]) and rows["right", "outlier_ratio"] < 0.05
+    assert set(mapped) == {"right"}
+    assert disagreements(mapped, table, [("inverted", "right")]).empty
+
+
+def test_equal_opinions_and_infinite_values():
+    table = pairs(se=0.3)
+    quality = table["quality"].to_numpy().copy()
+    quality[quality.argmax()] = np.inf  # the PSNR of equal pictures
+    found, _ = judge_pairs({"psnr": metric(table, quality)}, table, SETTINGS)
+    assert (found.set_index("statistic")["value"][["auc_better", "correct"]] > 0.98).all()
+    same = table.assign(quality=1.0, score=1.0)
+    found, mapped = judge_pairs({"net": distances(table)}, same, SETTINGS)
+    assert found["value"].isna().all() and not mapped
+    undefined = metric(table, np.where(np.arange(len(table)) == 0, np.nan, quality))
+    with pytest.raises(UserError, match="NaN"):
+        judge_pairs({"psnr": undefined}, table, SETTINGS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_disagreements_follow_their_definition(seed):
+    """By brute force over all pairs of pictures that the defender holds equal; values have ties."""
+    table = pairs(4, 2, 5, seed=seed)
+    rng = np.random.default_rng(seed)
+    defender, attacker = rng.uniform(size=40).round(1), rng.normal(size=40).round(1)
+    found = disagreements({"d": defender, "a": attacker}, table, [("d", "a")])
+    first = found[(found["defender"] == "d") & (found["rank"] == 1)].iloc[0]
+    one, other = np.triu_indices(40, 1)
+    equal = np.floor(100 * (defender - defender.min()) / np.ptp(defender) + 1e-9)
+    gaps = np.abs(attacker[one] - attacker[other])[equal[one] == equal[other]]
+    assert first["better_attacker"] - first["worse_attacker"] == pytest.approx(gaps.max())
+    assert first["better_defender"] == pytest.approx(first["worse_defender"])
+    pd.testing.assert_frame_equal(
+        found, disagreements({"a": attacker, "d": defender}, table, [("d", "a")])
+    )
+
+
+def test_equal_means_in_the_same_hundredth_of_the_range():
+    table = pairs(1, 1, 5)
+    values = {"d": np.array([0, 0.5, 0.513, 0.519, 1]), "a": np.array([0, 9, 1, 2, 4.0])}
+    found = disagreements(values, table, [("d", "a")])
+    row = found[found["defender"] == "d"].iloc[0]
+    assert (row["better_attacker"], row["worse_attacker"]) == (2, 1)
+
+
+def test_people_who_see_no_difference_side_with_the_defender():
+    table = pairs(2, 2, 3).assign(quality=0.0)
+    values = {"still": np.zeros(12), "jumpy": np.arange(12.0)}
+    found = disagreements(values, table, [("still", "jumpy")])
+    assert set(found["sides_with"]) == {"defender"} and set(found["defender"]) == {"still"}
 
 
 def test_a_planted_disagreement_is_found_and_people_decide():

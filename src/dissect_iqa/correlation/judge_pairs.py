@@ -8,7 +8,13 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from dissect_iqa.correlation.clusters import Clusters, cap_infinite, check_pairs, read_columns
-from dissect_iqa.correlation.jackknife import FEWEST, grouped, standard_errors
+from dissect_iqa.correlation.jackknife import (
+    FEWEST,
+    grouped,
+    restore,
+    stabilise,
+    standard_errors,
+)
 from dissect_iqa.correlation.logistic import fit_logistic
 from dissect_iqa.correlation.pairs_of_pairs import ALPHA, Couples
 from dissect_iqa.correlation.settings import StatisticsSettings
@@ -57,7 +63,8 @@ def judge_pairs(
         references, the mapping held fixed; NaN with fewer than three references. Empty if not
         every score has a standard error.
     mapped : dict of str to ndarray, shape (pairs,)
-        What each competitor says, mapped to the scale of the scores; without those that don't vary.
+        What each competitor says, mapped to the scale of the scores; without those that don't vary
+        or are inverted: the logistic that fits these best falls, and would say their opposite.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def judge_pairs(
     for name, table in competitors.items():
         key, values = _best(table, pairs, dataset_name, name)
         fit = fit_logistic(values, quality, 4)
-        if np.isfinite(fit.mapped).all():
+        if np.isfinite(fit.mapped).all() and fit.direction > 0:
             mapped[name] = fit.mapped
         if couples is None or error is None:
             continue
@@ -88,7 +95,7 @@ def judge_pairs(
         sizes |= {"auc_different": len(couples.sign), "outlier_ratio": len(quality)}
         for statistic in STATISTICS:
             value, without = found[statistic]
-            low, high = _interval(value, without, settings)
+            low, high = _interval(value, without, len(quality), settings)
             rows.append(
                 {"dataset": dataset_name, "model": name, **key, "statistic": statistic,
                  "value": value, "low": low, "high": high, "n": sizes[statistic],
@@ -154,10 +161,17 @@ def _share(hit: np.ndarray, known: bool, codes: np.ndarray, count: int) -> tuple
 
 
 def _interval(
-    value: float, without: np.ndarray, settings: StatisticsSettings
+    value: float, without: np.ndarray, pictures: int, settings: StatisticsSettings
 ) -> tuple[float, float]:
+    """Return the jackknife's interval of a share, 0 to 1.
+
+    On the scale of its log odds (twice Fisher's, of what exceeds guessing): near 1 a share can fall
+    by more than it can rise, and of few references symmetric intervals hold the truth too rarely.
+    """
     if len(without) < FEWEST or not settings.draws:
         return np.nan, np.nan
-    error = standard_errors(without[:, None])[0]
+    error = standard_errors(stabilise(2 * without[:, None] - 1, pictures))[0]
     reach = stdtrit(len(without) - 1, (1 + settings.level) / 2) * error
-    return max(value - reach, 0.0), min(value + reach, 1.0)
+    centre = stabilise(np.array(2 * value - 1), pictures)
+    low, high = (1 + restore(centre + np.array([-reach, reach]), pictures)) / 2
+    return float(np.minimum(low, value)), float(np.maximum(high, value))

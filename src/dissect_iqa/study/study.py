@@ -489,12 +489,13 @@ STAGES = {
         ),
     ),
     "judge_pairs": Stage(
-        1,
+        2,
         _judge_pairs,
         (
             "correlation/judge_pairs.py",
             "correlation/pairs_of_pairs.py",
             "correlation/disagreements.py",
+            "correlation/hold_contests.py",
             "correlation/summary.py",
             *_CORRELATING,
         ),
