@@ -17,6 +17,7 @@ from dissect_iqa.doctor import inputs, machine
 from dissect_iqa.doctor.needs import Needs
 from dissect_iqa.files.provenance import write_json, write_table
 from dissect_iqa.models.weights.fetch_weights import fetch_weights
+from dissect_iqa.study.bundle import tables
 from dissect_iqa.study.config_files import config_values
 from dissect_iqa.study.study import Study
 
@@ -361,16 +362,10 @@ def test_a_disk_that_is_too_small(tmp_path: Path) -> None:
 
 
 def finish(study: Study) -> None:
-    """Write the tables of a finished study, empty, with the right fingerprints."""
-    empty = pd.DataFrame({"srcc": [0.5]})
-    write_table(empty, "results/correlations.parquet", study.spec("collect"))
-    for dataset, name, spec in study.correlations():
-        write_table(empty, f"results/correlations/{dataset}/{name}.parquet", spec)
-        spec = study.distances_spec(dataset, name)
-        write_table(empty, f"results/distances/{dataset}/{name}.parquet", spec)
-    for dataset in study.rated():
-        spec = study.spec("hold_contests", dataset)
-        write_table(empty, f"results/contests/{dataset}.parquet", spec)
+    """Write the tables of a finished study that aren't there, with the right specs."""
+    for path, spec in tables(study).items():
+        if not Path(path).exists():
+            write_table(pd.DataFrame({"srcc": [0.5]}), path, spec)
     write_json({}, "results/extra.json")
 
 

@@ -6,11 +6,20 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
-from factors_data import planted, study
+from factors_data import EVEN, UNEVEN, planted, study
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
-from dissect_iqa.factors.shares import CELLS, MODELS, Cells, Model, entangled, estimate, levels
+from dissect_iqa.factors.shares import (
+    CELLS,
+    MODELS,
+    Cells,
+    Model,
+    _interval,
+    entangled,
+    estimate,
+    levels,
+)
 
 NAMES = ["function", "architecture", "environment", "depth"]
 
@@ -21,22 +30,40 @@ def cells():
 
 
 @pytest.mark.slow
-def test_planted_shares_come_back_and_intervals_cover_them():
-    """Of 200 simulated studies: means within 5 points, 95 % intervals in 93 to 97 %, give or take.
+@pytest.mark.parametrize(("zoo", "count"), [(EVEN, 60), (UNEVEN, 46)])
+def test_planted_shares_come_back_and_intervals_cover_them(zoo, count):
+    """Of 100 simulated studies: means within 2 points, and intervals of 95 % cover as they should.
 
-    Of 200 intervals that cover with 95 %, between 91 and 99 % do in 98 of 100 such tests.
+    Of 100 intervals that cover with 95 %, more than 89 % do in 99 of 100 such tests; those of small
+    shares may cover more. In some draws from the paper's networks two factors are one.
     """
-    truth = pd.Series(planted())
+    truth = pd.Series(planted(zoo))
     shares, covered = [], []
-    for seed in range(200):
-        found = study(np.random.default_rng(seed), 60)
-        table = estimate(found, entangled(found.columns)[0], 0.95).loc[truth.index]
-        shares.append(table["share"])
-        covered.append((table["low"] <= truth) & (truth <= table["high"]))
-    assert truth.sum() == pytest.approx(1)
+    for seed in range(100):
+        found = study(np.random.default_rng(seed), count, zoo)
+        groups = entangled(found.columns)[0]
+        if len(groups) == len(NAMES):
+            table = estimate(found, groups, 0.95).loc[truth.index]
+            shares.append(table["share"])
+            covered.append((table["low"] <= truth) & (truth <= table["high"]))
+    assert truth.sum() == pytest.approx(1) and len(shares) > 80
     assert (pd.DataFrame(shares).mean() - truth).abs().max() < 0.02
     coverage = pd.DataFrame(covered).mean()
-    assert coverage.between(0.91, 0.99).all(), coverage
+    assert (coverage > 0.89).all() and coverage.mean() < 0.985, coverage
+
+
+def test_intervals_are_about_the_logarithm():
+    """Shares of 0 and below have intervals, too; a share without an error is its own."""
+    share, error = np.array([0.2, 0.0, -0.03, 0.4, 0.0]), np.array([0.05, 0.02, 0.02, 0, 0])
+    low, high = _interval(share, error, 2.0)
+    assert high[0] == pytest.approx(0.25 * np.exp(0.4) - 0.05)
+    assert low[0] == pytest.approx(0.25 * np.exp(-0.4) - 0.05)
+    assert high[1] == pytest.approx(0.02 * np.exp(2) - 0.02)
+    assert (low[:3] < share[:3]).all() and (share[:3] < high[:3]).all() and high[2] > 0
+    np.testing.assert_array_equal([low[3:], high[3:]], [share[3:], share[3:]])
+    assert _interval(np.array([0.8]), np.array([0.3]), 2.0)[1] == 1
+    small = _interval(share[:1], error[:1] / 1000, 2.0)  # no error to speak of: symmetrical
+    assert np.concatenate(small) == pytest.approx([0.1999, 0.2001], abs=1e-7)
 
 
 def test_shares_add_up_and_follow_their_definition(cells):

@@ -11,8 +11,8 @@ from multiverse_data import SETTINGS, described, network, noisy
 
 from dissect_iqa.claims.test_claims import test_claims as claims_of
 from dissect_iqa.correlation.correlate import correlate
-from dissect_iqa.correlation.hold_contests import at_one_distance, hold_contests
-from dissect_iqa.correlation.summary import summarise
+from dissect_iqa.correlation.hold_contests import hold_contests
+from dissect_iqa.correlation.summary import at_one_distance, summarise
 from dissect_iqa.errors import UserError
 from dissect_iqa.multiverse.choices import CHOICES, default_of, universes
 from dissect_iqa.multiverse.count_verdicts import count_verdicts, turned

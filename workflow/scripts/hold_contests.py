@@ -3,8 +3,8 @@
 from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
-    from dissect_iqa.correlation.hold_contests import at_one_distance, hold_contests
-    from dissect_iqa.correlation.summary import summarise
+    from dissect_iqa.correlation.hold_contests import hold_contests
+    from dissect_iqa.correlation.summary import at_one_distance, summarise
     from dissect_iqa.files.provenance import read_table, write_table
     from dissect_iqa.study.frozen import thaw
 

@@ -4,9 +4,8 @@ from dissect_iqa.study.job import job
 
 with job(snakemake.log[0]):
     from dissect_iqa.correlation.disagreements import disagreements
-    from dissect_iqa.correlation.hold_contests import at_one_distance
     from dissect_iqa.correlation.judge_pairs import judge_pairs, summarise_judgements
-    from dissect_iqa.correlation.summary import summarise
+    from dissect_iqa.correlation.summary import at_one_distance, summarise
     from dissect_iqa.files.provenance import read_table, write_csv, write_table
     from dissect_iqa.study.frozen import thaw
 

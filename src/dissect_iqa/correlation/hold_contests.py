@@ -1,6 +1,6 @@
 """Who beats whom: paired tests between models and metrics on one data set."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,7 +14,6 @@ from dissect_iqa.correlation.best_layer import choose_honestly
 from dissect_iqa.correlation.clusters import Clusters, cap_infinite, check_pairs, read_columns
 from dissect_iqa.correlation.jackknife import Plan, grouped, make_plan, standard_errors
 from dissect_iqa.correlation.settings import StatisticsSettings
-from dissect_iqa.correlation.summary import common_distance
 from dissect_iqa.errors import UserError
 
 COLUMNS = [
@@ -120,33 +119,6 @@ def hold_contests(
         for first, second in contests
     ]  # fmt: skip
     return corrected(pd.DataFrame(rows, columns=COLUMNS), 1 - settings.level)
-
-
-def at_one_distance(
-    tables: Mapping[str, pd.DataFrame], summary: pd.DataFrame, models: Collection[str]
-) -> tuple[dict[str, pd.DataFrame], str]:
-    """Take of each competitor what enters the contests: of all models the same distance.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        By model or metric, its distances on a data set.
-    summary : DataFrame
-        The data set's rows of what `summarise` returned.
-    models : collection of str
-        Which of the competitors are models; a metric has its own distance only.
-
-    Returns
-    -------
-    competitors : dict of str to DataFrame
-        For `hold_contests`.
-    distance : str
-        See `dissect_iqa.correlation.summary.common_distance`.
-    """
-    distance = common_distance(summary[summary["model"].isin(models)])
-    wanted = {name: distance if name in models else name for name in tables}
-    rows = {name: table[table["distance"] == wanted[name]] for name, table in tables.items()}
-    return rows, distance
 
 
 def only(

@@ -141,6 +141,33 @@ def common_distance(best: pd.DataFrame) -> str:
     return highest_median(best[best["kind"] == "network"])
 
 
+def at_one_distance(
+    tables: Mapping[str, pd.DataFrame], summary: pd.DataFrame, models: Collection[str]
+) -> tuple[dict[str, pd.DataFrame], str]:
+    """Take of each competitor what enters the contests: of all models the same distance.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        By model or metric, its distances on a data set.
+    summary : DataFrame
+        The data set's rows of what `summarise` returned.
+    models : collection of str
+        Which of the competitors are models; a metric has its own distance only.
+
+    Returns
+    -------
+    competitors : dict of str to DataFrame
+        For `hold_contests`.
+    distance : str
+        See `common_distance`.
+    """
+    distance = common_distance(summary[summary["model"].isin(models)])
+    wanted = {name: distance if name in models else name for name in tables}
+    rows = {name: table[table["distance"] == wanted[name]] for name, table in tables.items()}
+    return rows, distance
+
+
 def highest_median(best: pd.DataFrame) -> str:
     """Return the same as `common_distance`, but of all rows, readouts included."""
     if best.empty:

@@ -122,19 +122,19 @@ def _inputs(study: Study, config_files: Sequence[Path | str], folder: Path) -> I
         yield relative
 
 
-def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]:
-    """Return each table's path and fingerprint; what is there must agree with the study."""
-    tables = {
-        "results/correlations.parquet": study.fingerprint("collect"),
-        "results/factors.parquet": study.fingerprint("explain_factors"),
+def tables(study: Study) -> dict[str, str]:
+    """Return the path of each table that a finished study has, and the spec that it carries."""
+    found = {
+        "results/correlations.parquet": study.spec("collect"),
+        "results/factors.parquet": study.spec("explain_factors"),
     }
     for dataset in study.datasets:
-        mark = study.fingerprint("fetch_dataset", dataset)
-        tables[f"resources/datasets/{dataset}/pairs.parquet"] = mark
+        spec = study.spec("fetch_dataset", dataset)
+        found[f"resources/datasets/{dataset}/pairs.parquet"] = spec
     for dataset, name, spec in study.correlations():
-        tables[f"results/correlations/{dataset}/{name}.parquet"] = fingerprint(spec)
-        mark = fingerprint(study.distances_spec(dataset, name))
-        tables[f"results/distances/{dataset}/{name}.parquet"] = mark
+        found[f"results/correlations/{dataset}/{name}.parquet"] = spec
+        spec = study.distances_spec(dataset, name)
+        found[f"results/distances/{dataset}/{name}.parquet"] = spec
     for stage, datasets, files in (
         ("hold_contests", study.rated(), ["contests/{}.parquet"]),
         ("judge_pairs", study.rated(), ["judgements/{}/competitors.parquet"]),
@@ -147,15 +147,21 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         ("measure_invariance", study.misaligned_sets(), ["invariance/{}/layers.parquet"]),
     ):
         for dataset in datasets:
-            mark = study.fingerprint(stage, dataset)
-            tables |= {f"results/{file.format(dataset)}": mark for file in files}
-    missing = [path for path in tables if not (folder / path).exists()]
+            spec = study.spec(stage, dataset)
+            found |= {f"results/{file.format(dataset)}": spec for file in files}
+    return found
+
+
+def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]:
+    """Return each table's path and fingerprint; what is there must agree with the study."""
+    marks = {path: fingerprint(spec) for path, spec in tables(study).items()}
+    missing = [path for path in marks if not (folder / path).exists()]
     if missing:
         raise UserError(
             f"{missing[0]}: not there, nor are {len(missing) - 1} other tables of this study; "
             "let Snakemake finish it first"
         )
-    for path, mark in tables.items():
+    for path, mark in marks.items():
         found = table_provenance(folder / path)["fingerprint"]
         if found != mark:
             raise UserError(
@@ -168,7 +174,7 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
         for name in ("images.parquet", "provenance.json")
     ]
     caches = _features(study, folder) if features else {}
-    return {**tables, **dict.fromkeys(others), **caches}
+    return {**marks, **dict.fromkeys(others), **caches}
 
 
 def _features(study: Study, folder: Path) -> dict[str, str | None]:
