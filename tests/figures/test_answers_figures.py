@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from dissect_iqa.figures.answers import draw_answers
 from dissect_iqa.figures.invariance import draw_invariance
-from dissect_iqa.figures.plot import ANSWERS_FIGURES, plot_answers
+from dissect_iqa.figures.plot import FIGURES, plot
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
 from dissect_iqa.figures.thresholds import draw_sensitivity
@@ -117,7 +117,7 @@ def answered(tables, **others):
     tables = {**tables, **others}
     settings = FigureSettings()
     with look(settings):
-        takes = ANSWERS_FIGURES["answers"].takes
+        takes = FIGURES["answers"].takes
         figure = draw_answers(*(tables[name] for name in takes), LABELS, settings)
         figure.canvas.draw()
     return figure
@@ -166,7 +166,7 @@ def test_without_rated_pictures_there_is_a_sentence(tables):
 def test_invariance_shows_shares_and_what_was_before(tables):
     settings = FigureSettings()
     with look(settings):
-        takes = ANSWERS_FIGURES["invariance"].takes
+        takes = FIGURES["invariance"].takes
         figure = draw_invariance(*(tables[name] for name in takes), LABELS, settings)
         figure.canvas.draw()
     words = texts(figure)
@@ -208,7 +208,7 @@ def test_of_many_networks_the_median_of_a_function_stands_out(tables):
 def drawn_invariance(tables, settings, **others):
     tables = {**tables, **others}
     with look(settings):
-        takes = ANSWERS_FIGURES["invariance"].takes
+        takes = FIGURES["invariance"].takes
         figure = draw_invariance(*(tables[name] for name in takes), LABELS, settings)
         figure.canvas.draw()
     return figure
@@ -232,8 +232,7 @@ def test_shares_of_triplets_are_of_what_exceeds_chance(tables):
     assert "keep 0.50" in words and "and 0.67 of it" in words  # (.70 - .5) / (.80 - .5)
 
 
-@pytest.mark.parametrize("name", ANSWERS_FIGURES)
+@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.needs])
 def test_files_of_all_formats(tables, tmp_path, name):
-    parts = {key: [table] for key, table in tables.items()}
-    plot_answers(name, parts, LABELS, tmp_path / name, spec="{}")
+    plot(name, tables, LABELS, tmp_path / name, spec="{}")
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}

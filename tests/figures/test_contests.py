@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from dissect_iqa.figures.contests import MOST, draw_contests
-from dissect_iqa.figures.plot import plot_contests
+from dissect_iqa.figures.plot import plot
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
 
@@ -67,6 +67,6 @@ def test_who_is_not_met_is_left_blank_and_victories_come_first():
 
 
 def test_nobody_met(tmp_path):
-    plot_contests({}, {}, tmp_path / "contests", spec="{}", formats=["svg", "png"])
+    plot("contests", {"contests": {}}, {}, tmp_path / "contests", spec="{}", formats=["svg", "png"])
     assert {path.suffix for path in tmp_path.iterdir()} == {".svg", ".png"}
     assert any("No two networks" in text for text in texts(draw_contests({}, {}, SETTINGS)))

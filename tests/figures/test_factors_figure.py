@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from dissect_iqa.factors.shares import CELLS, MODELS
 from dissect_iqa.figures.factors import draw_factors
-from dissect_iqa.figures.plot import plot_factors
+from dissect_iqa.figures.plot import plot
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
 
@@ -92,5 +92,5 @@ def test_a_study_that_cannot_tell_says_so(why, tmp_path):
     assert "No share of a factor can be told: not identifiable: 5 trained" in said(figure)
     assert "Scores are transferred." in said(figure)
     fits(figure)
-    plot_factors(none, {}, tmp_path / "factors", spec="{}", formats=["svg", "png"])
+    plot("factors", {"factors": none}, {}, tmp_path / "factors", spec="{}", formats=["svg", "png"])
     assert {path.suffix for path in tmp_path.iterdir()} == {".svg", ".png"}

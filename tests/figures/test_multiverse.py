@@ -6,7 +6,7 @@ import pytest
 
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.figures.multiverse import MOST, draw_multiverse
-from dissect_iqa.figures.plot import plot_multiverse
+from dissect_iqa.figures.plot import plot
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.multiverse.choices import CHOICES, universes
 
@@ -94,14 +94,15 @@ def test_of_many_findings_the_most_disputed_are_shown():
 @pytest.mark.parametrize("palette", ["colorblind", "grey"])
 def test_it_is_written_in_all_formats(tmp_path, palette):
     tables = {"one": table(), "two": table(dataset="two", intervals=False, layer=["last"])}
-    plot_multiverse(
-        tables, {"one": "A notice.", "two": None}, tmp_path / "multiverse", spec="{}",
+    labels = {"one": "A notice.", "two": None}
+    plot(
+        "multiverse", {"universes": tables}, labels, tmp_path / "multiverse", spec="{}",
         palette=palette, png_dpi=60, width_mm=140,
     )  # fmt: skip
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}
     first = (tmp_path / "multiverse.svg").read_bytes()
-    plot_multiverse(
-        tables, {"one": "A notice.", "two": None}, tmp_path / "multiverse", spec="{}",
+    plot(
+        "multiverse", {"universes": tables}, labels, tmp_path / "multiverse", spec="{}",
         palette=palette, png_dpi=60, width_mm=140,
     )  # fmt: skip
     assert (tmp_path / "multiverse.svg").read_bytes() == first

@@ -8,7 +8,8 @@ from small_study import snakemake
 
 from dissect_iqa.figures.plot import FIGURES
 
-PLOTS = Counter(f"plot_{name}" for name in (*FIGURES, "contests", "factors", "multiverse"))
+#: The figures of a study of opinions.
+PLOTS = Counter(f"plot_{name}" for name, figure in FIGURES.items() if not figure.needs)
 #: What reads the collected correlations: the claims, the methods text and the figures.
 READERS = PLOTS + Counter(
     hold_contests=1,

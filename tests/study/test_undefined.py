@@ -16,7 +16,7 @@ from dissect_iqa.correlation.golden import check_published
 from dissect_iqa.correlation.hold_contests import hold_contests
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.summary import common_distance, summarise
-from dissect_iqa.figures.plot import FIGURES, plot, plot_contests
+from dissect_iqa.figures.plot import FIGURES, plot
 from dissect_iqa.figures.settings import FigureSettings
 
 SETTINGS = StatisticsSettings(draws=20, repeats=2)
@@ -119,17 +119,14 @@ def test_a_study_finishes_and_says_what_is_undefined(case, tmp_path: Path) -> No
         contests = hold_contests(found, table, SETTINGS, dataset_name="own")
         verdicts, text = claims(summary, MODELS, contests, labels={"own": None})
         assert len(verdicts) and text
-        for name in FIGURES:
-            plot(
-                name, collected, MODELS, {"own": None}, tmp_path / name, comparisons=[], spec="{}",
-                **FigureSettings(formats=["svg"]).model_dump(),
-            )  # fmt: skip
-        plot_contests(
-            {"own": contests.assign(distance=distance)}, {"own": None}, tmp_path / "contests",
-            spec="{}", **FigureSettings(formats=["svg"]).model_dump(),
-        )  # fmt: skip
+        tables = {"correlations": collected, "models": MODELS, "comparisons": [],
+                  "contests": {"own": contests.assign(distance=distance)}}  # fmt: skip
+        drawn = [name for name, figure in FIGURES.items() if set(figure.takes) <= set(tables)]
+        for name in drawn:
+            style = FigureSettings(formats=["svg"]).model_dump()
+            plot(name, tables, {"own": None}, tmp_path / name, spec="{}", **style)
     if case in (constant_scores, constant_distances, one_pair):
         assert contests["value_first"].isna().all()
         assert not contests["winner"].astype(bool).any()
         assert summary["best"].isna().all()
-    assert {path.stem for path in tmp_path.glob("*.svg")} == {*FIGURES, "contests"}
+    assert {path.stem for path in tmp_path.glob("*.svg")} == set(drawn) >= {"depth", "contests"}

@@ -16,6 +16,8 @@ from plans import COLLECTING, PLOTS, UNIVERSES, planned
 from small_study import DATASETS, ONE_MORE, REPOSITORY, snakemake, write_study
 
 from dissect_iqa.files.provenance import read_table, table_provenance, write_table
+from dissect_iqa.study.stages import STAGES
+from dissect_iqa.study.study import Study
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -114,16 +116,14 @@ def test_a_raised_stage_version_plans_that_stage_and_what_follows(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The version is part of the spec: the same study with another version has other specs."""
-    from dissect_iqa.study import study as module
-
     values = {"models": ["demo"], "datasets": ["own"]}
     monkeypatch.chdir(study)
-    before = module.Study.from_values(values)
+    before = Study.from_values(values)
     kept = before.spec("extract_features", "own", "tiny_resnet")
     changed = before.spec("measure_distances", "own", "tiny_resnet")
-    raised = replace(module.STAGES["measure_distances"], version=99)
-    monkeypatch.setitem(module.STAGES, "measure_distances", raised)
-    after = module.Study.from_values(values)
+    raised = replace(STAGES["measure_distances"], version=99)
+    monkeypatch.setitem(STAGES, "measure_distances", raised)
+    after = Study.from_values(values)
     assert after.spec("extract_features", "own", "tiny_resnet") == kept
     assert after.spec("measure_distances", "own", "tiny_resnet") != changed
     assert after.spec("collect") != before.spec("collect")

@@ -33,29 +33,3 @@ rule explain_factors:
         "How much each factor explains"
     script:
         "../scripts/explain_factors.py"
-
-
-rule plot_factors:
-    input:
-        table="<results>/factors.parquet",
-        pairs=expand(
-            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
-        ),
-    output:
-        multiext("<results>/figures/factors", ".pdf", ".svg"),
-        png=report(
-            "<results>/figures/factors.png",
-            caption="../report/factors.rst",
-            category="Figures",
-            labels={"figure": "factors"},
-        ),
-    log:
-        "<logs>/plot/factors.log",
-    conda:
-        "../../envs/tables.yaml"
-    params:
-        spec=study.spec("plot_factors"),
-    message:
-        "Figure: factors"
-    script:
-        "../scripts/plot_factors.py"

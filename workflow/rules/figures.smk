@@ -1,14 +1,16 @@
-# Figures, claims and the methods text: everything that is made to be read.
-from dissect_iqa.figures.plot import FIGURES
+# Figures and the methods text: everything that is made to be read.
 
 # one rule a figure, so that each has its own caption in the report
-for figure in FIGURES:
+for figure in study.figures():
 
     rule:
         name:
             f"plot_{figure}"
         input:
-            correlations="<results>/correlations.parquet",
+            **{
+                table: [f"<results>/{path}" for path in paths]
+                for table, paths in study.figure_paths(figure).items()
+            },
             pairs=expand(
                 "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
             ),
@@ -30,75 +32,6 @@ for figure in FIGURES:
             f"Figure: {figure}"
         script:
             "../scripts/plot.py"
-
-
-# the same of what is answered beside opinions, where it is
-for figure in study.answers_figures():
-
-    rule:
-        name:
-            f"plot_{figure}"
-        input:
-            correlations="<results>/correlations.parquet",
-            layers=expand(
-                "<results>/thresholds/{dataset}/layers.parquet",
-                dataset=study.threshold_sets(),
-            ),
-            stimuli=expand(
-                "<results>/thresholds/{dataset}/stimuli.parquet",
-                dataset=study.threshold_sets(),
-            ),
-            invariance=expand(
-                "<results>/invariance/{dataset}/layers.parquet",
-                dataset=study.misaligned_sets(),
-            ),
-            pairs=expand(
-                "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
-            ),
-        output:
-            multiext(f"<results>/figures/{figure}", ".pdf", ".svg"),
-            png=report(
-                f"<results>/figures/{figure}.png",
-                caption=f"../report/{figure}.rst",
-                category="Figures",
-                labels={"figure": figure},
-            ),
-        log:
-            f"<logs>/plot/{figure}.log",
-        conda:
-            "../../envs/tables.yaml"
-        params:
-            spec=study.spec("plot_answers", name=figure),
-        message:
-            f"Figure: {figure}"
-        script:
-            "../scripts/plot_answers.py"
-
-
-rule plot_contests:
-    input:
-        contests=expand("<results>/contests/{dataset}.parquet", dataset=study.rated()),
-        pairs=expand(
-            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
-        ),
-    output:
-        multiext("<results>/figures/contests", ".pdf", ".svg"),
-        png=report(
-            "<results>/figures/contests.png",
-            caption="../report/contests.rst",
-            category="Figures",
-            labels={"figure": "contests"},
-        ),
-    log:
-        "<logs>/plot/contests.log",
-    conda:
-        "../../envs/tables.yaml"
-    params:
-        spec=study.spec("plot_contests"),
-    message:
-        "Figure: contests"
-    script:
-        "../scripts/plot_contests.py"
 
 
 rule write_methods:

@@ -55,31 +55,3 @@ rule count_verdicts:
         "Which choices turn which findings"
     script:
         "../scripts/count_verdicts.py"
-
-
-rule plot_multiverse:
-    input:
-        universes=expand(
-            "<results>/multiverse/{dataset}.parquet", dataset=study.rated()
-        ),
-        pairs=expand(
-            "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
-        ),
-    output:
-        multiext("<results>/figures/multiverse", ".pdf", ".svg"),
-        png=report(
-            "<results>/figures/multiverse.png",
-            caption="../report/multiverse.rst",
-            category="Figures",
-            labels={"figure": "multiverse"},
-        ),
-    log:
-        "<logs>/plot/multiverse.log",
-    conda:
-        "../../envs/tables.yaml"
-    params:
-        spec=study.spec("plot_multiverse"),
-    message:
-        "Figure: multiverse"
-    script:
-        "../scripts/plot_multiverse.py"

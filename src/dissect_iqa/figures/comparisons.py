@@ -39,9 +39,9 @@ class Group:
 def draw_comparisons(
     correlations: pd.DataFrame,
     models: pd.DataFrame,
+    comparisons: Any,
     label: Label = None,
     settings: FigureSettings | None = None,
-    comparisons: Any = None,
 ) -> Figure:
     """Draw the best layers of models that differ in one factor, grouped by factor.
 

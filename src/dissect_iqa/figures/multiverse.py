@@ -185,7 +185,7 @@ def _curve(
     named = table.loc[table["default"] & (table["effect_name"] != ""), "effect_name"]
     name = str(named.iloc[0] if len(named) else table["effect_name"].max())
     # findings speak of SRCC, which is one of several statistics here
-    axes.set_ylabel(_lines(name.replace("SRCC", "correlation"), _CURVE + 2, 3), fontsize=style.TINY)
+    axes.set_ylabel(_lines(name.replace("SRCC", "correlation"), _CURVE + 2, 4), fontsize=style.TINY)
     axes.set_xticks([])
     axes.tick_params(labelsize=style.TINY)
     axes.locator_params(axis="y", nbins=4)

@@ -1,12 +1,10 @@
 """The study's figures: one record a figure; plotting libraries load only when one is drawn."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 Label = str | None | Mapping[str, str | None]
 
@@ -20,18 +18,16 @@ class Figure:
     title : str
         Goes into the files.
     draws : str
-        ``module:function`` of this room; called with correlations, models, labels and settings.
-    compares : bool
-        Whether it also takes `comparisons`, the groups of comparisons.yaml.
+        ``module:function`` of this room; called with what the figure takes, labels and settings.
     takes : tuple of str
-        Names of the tables that it takes.
+        Tables of `dissect_iqa.study.tables.TABLES`, ``models`` or ``comparisons``, in the order of
+        the function's arguments.
     needs : tuple of str
-        Of which answers beside opinions it shows one or more; it is drawn where one is there.
+        Of which of these it shows one or more: without any of them it isn't drawn. Empty: always.
     """
 
     title: str
     draws: str
-    compares: bool = False
     takes: tuple[str, ...] = ("correlations", "models")
     needs: tuple[str, ...] = ()
 
@@ -51,18 +47,22 @@ FIGURES = {
         "Correlation with opinion scores per distortion type", "distortions:draw_types"
     ),
     "comparisons": Figure(
-        "Models that differ in one factor", "comparisons:draw_comparisons", compares=True
+        "Models that differ in one factor",
+        "comparisons:draw_comparisons",
+        takes=("correlations", "models", "comparisons"),
     ),
-}
-
-#: The same of what is answered beside opinions; called with the tables that each takes, labels and
-#: settings.
-ANSWERS_FIGURES = {
+    "contests": Figure("Who beats whom", "contests:draw_contests", takes=("contests",)),
+    "factors": Figure("How much each factor explains", "factors:draw_factors", takes=("factors",)),
+    "multiverse": Figure(
+        "The findings under every combination of choices",
+        "multiverse:draw_multiverse",
+        takes=("universes",),
+    ),
     "sensitivity": Figure(
         "Contrast sensitivity beside people's",
         "thresholds:draw_sensitivity",
         takes=("layers", "stimuli"),
-        needs=("thresholds",),
+        needs=("layers",),
     ),
     "invariance": Figure(
         "What misalignment leaves of the correlations",
@@ -74,19 +74,17 @@ ANSWERS_FIGURES = {
         "Opinions, thresholds and invariance over depth",
         "answers:draw_answers",
         takes=("correlations", "layers", "invariance", "models"),
-        needs=("thresholds", "invariance"),
+        needs=("layers", "invariance"),
     ),
 }
 
 
 def plot(
     figure: str,
-    correlations: pd.DataFrame,
-    models: pd.DataFrame,
+    tables: Mapping[str, Any],
     label: Label,
     output_stem: Path | str,
     *,
-    comparisons: Any = None,
     spec: str | None = None,
     **style: Any,
 ) -> None:
@@ -96,16 +94,12 @@ def plot(
     ----------
     figure : str
         A key of `FIGURES`.
-    correlations : DataFrame
-        The collected correlations; see `dissect_iqa.correlation.correlate.correlate`.
-    models : DataFrame
-        The models' descriptions; see `dissect_iqa.zoo.row.ModelRow.description`.
+    tables : mapping of str to table
+        What the figure takes, by name; see the function that draws it.
     label : str, None or mapping of data set to str or None
         Notice that is drawn in the figure, such as where transferred scores come from.
     output_stem : path
         The files' path without suffix.
-    comparisons : sequence of mapping, mapping of mapping, or None
-        See `dissect_iqa.figures.comparisons.draw_comparisons`.
     spec : str, optional
         Canonical JSON the figure was made from; its sha256 goes into the files' metadata.
     **style
@@ -116,141 +110,13 @@ def plot(
     UserError
         If a column is missing or the chosen statistic or distance was not computed.
     """
-    record = FIGURES[figure]
-    more = {"comparisons": comparisons} if record.compares else {}
-
-    def draw(settings: Any) -> Any:
-        return record.draw(correlations, models, label, settings, **more)
-
-    _write(draw, record.title, label, output_stem, spec, style)
-
-
-def plot_contests(
-    contests: Mapping[str, pd.DataFrame],
-    labels: Mapping[str, str | None],
-    output_stem: Path | str,
-    *,
-    spec: str | None = None,
-    **style: Any,
-) -> None:
-    """Write the matrix of who beats whom; see `contests.draw_contests`.
-
-    Parameters
-    ----------
-    contests : mapping of str to DataFrame
-        By data set, what `hold_contests` returned, with a column `distance`.
-    labels, output_stem, spec, **style
-        As of `plot`.
-    """
-    from dissect_iqa.figures.contests import draw_contests
-
-    def draw(settings: Any) -> Any:
-        return draw_contests(contests, labels, settings)
-
-    _write(draw, "Who beats whom", labels, output_stem, spec, style)
-
-
-def plot_factors(
-    factors: pd.DataFrame,
-    labels: Mapping[str, str | None],
-    output_stem: Path | str,
-    *,
-    spec: str | None = None,
-    **style: Any,
-) -> None:
-    """Write the figure of factors' shares; see `factors.draw_factors`.
-
-    Parameters
-    ----------
-    factors : DataFrame
-        What `dissect_iqa.factors.explain_factors.explain_factors` returned.
-    labels, output_stem, spec, **style
-        As of `plot`.
-    """
-    from dissect_iqa.figures.factors import draw_factors
-
-    def draw(settings: Any) -> Any:
-        return draw_factors(factors, labels, settings)
-
-    _write(draw, "How much each factor explains", labels, output_stem, spec, style)
-
-
-def plot_multiverse(
-    universes: Mapping[str, pd.DataFrame],
-    labels: Mapping[str, str | None],
-    output_stem: Path | str,
-    *,
-    spec: str | None = None,
-    **style: Any,
-) -> None:
-    """Write the specification curves of the findings; see `multiverse.draw_multiverse`.
-
-    Parameters
-    ----------
-    universes : mapping of str to DataFrame
-        By data set, what `walk_multiverse` returned.
-    labels, output_stem, spec, **style
-        As of `plot`.
-    """
-    from dissect_iqa.figures.multiverse import draw_multiverse
-
-    def draw(settings: Any) -> Any:
-        return draw_multiverse(universes, labels, settings)
-
-    _write(
-        draw, "The findings under every combination of choices", labels, output_stem, spec, style
-    )
-
-
-def plot_answers(
-    figure: str,
-    tables: Mapping[str, Iterable[pd.DataFrame]],
-    labels: Mapping[str, str | None],
-    output_stem: Path | str,
-    *,
-    spec: str | None = None,
-    **style: Any,
-) -> None:
-    """Draw one figure of what is answered beside opinions, and write it in all formats.
-
-    Parameters
-    ----------
-    figure : str
-        A key of `ANSWERS_FIGURES`.
-    tables : mapping of str to iterable of DataFrame
-        `correlations` and `models` as of `plot`; `layers` and `stimuli` as
-        `dissect_iqa.thresholds.find_thresholds.find_thresholds` returns them, `invariance` as
-        `dissect_iqa.invariance.measure_invariance.measure_invariance` does, one a data set.
-    labels, output_stem, spec, **style
-        As of `plot`.
-    """
-    record = ANSWERS_FIGURES[figure]
-    whole = [
-        pd.concat(parts, ignore_index=True) if (parts := list(tables[name])) else pd.DataFrame()
-        for name in record.takes
-    ]
-
-    def draw(settings: Any) -> Any:
-        return record.draw(*whole, labels, settings)
-
-    _write(draw, record.title, labels, output_stem, spec, style)
-
-
-def _write(
-    draw: Callable[[Any], Any],
-    title: str,
-    label: Label,
-    output_stem: Path | str,
-    spec: str | None,
-    options: dict[str, Any],
-) -> None:
     from dissect_iqa.figures.save import save
     from dissect_iqa.figures.settings import FigureSettings
     from dissect_iqa.figures.style import look
 
-    settings = FigureSettings(**options)
+    record, settings = FIGURES[figure], FigureSettings(**style)
     notices = label.values() if isinstance(label, Mapping) else [label]
     with look(settings):
-        drawn = draw(settings)
+        drawn = record.draw(*(tables[name] for name in record.takes), label, settings)
         notice = " ".join(dict.fromkeys(text for text in notices if text))
-        save(drawn, output_stem, settings, title=title, notice=notice, spec=spec)
+        save(drawn, output_stem, settings, title=record.title, notice=notice, spec=spec)

@@ -33,6 +33,7 @@ from dissect_iqa.study.bundle_format import (
     record_of,
 )
 from dissect_iqa.study.study import Study
+from dissect_iqa.study.tables import TABLES
 from dissect_iqa.study.unbundle import unbundle
 
 __all__ = ["MANIFEST", "Member", "bundle", "read_manifest", "unbundle"]
@@ -124,10 +125,7 @@ def _inputs(study: Study, config_files: Sequence[Path | str], folder: Path) -> I
 
 def tables(study: Study) -> dict[str, str]:
     """Return the path of each table that a finished study has, and the spec that it carries."""
-    found = {
-        "results/correlations.parquet": study.spec("collect"),
-        "results/factors.parquet": study.spec("explain_factors"),
-    }
+    found = {f"results/{path}": spec for name in TABLES for path, spec in study.specs(name).items()}
     for dataset in study.datasets:
         spec = study.spec("fetch_dataset", dataset)
         found[f"resources/datasets/{dataset}/pairs.parquet"] = spec
@@ -135,20 +133,6 @@ def tables(study: Study) -> dict[str, str]:
         found[f"results/correlations/{dataset}/{name}.parquet"] = spec
         spec = study.distances_spec(dataset, name)
         found[f"results/distances/{dataset}/{name}.parquet"] = spec
-    for stage, datasets, files in (
-        ("hold_contests", study.rated(), ["contests/{}.parquet"]),
-        ("judge_pairs", study.rated(), ["judgements/{}/competitors.parquet"]),
-        (
-            "find_thresholds",
-            study.threshold_sets(),
-            ["thresholds/{}/layers.parquet", "thresholds/{}/stimuli.parquet"],
-        ),
-        ("walk_multiverse", study.rated(), ["multiverse/{}.parquet"]),
-        ("measure_invariance", study.misaligned_sets(), ["invariance/{}/layers.parquet"]),
-    ):
-        for dataset in datasets:
-            spec = study.spec(stage, dataset)
-            found |= {f"results/{file.format(dataset)}": spec for file in files}
     return found
 
 

@@ -14,11 +14,11 @@ from dissect_iqa.datasets.changed import DAMAGE
 from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.datasets.registry import artificial_reference, of_triplets, read_datasets
 from dissect_iqa.errors import Problems, UserError, suggest
-from dissect_iqa.figures.plot import ANSWERS_FIGURES
 from dissect_iqa.files.text_files import read_text
 from dissect_iqa.files.validation import Origin
 from dissect_iqa.study.config import Config, parse_config
 from dissect_iqa.study.config_files import check_files
+from dissect_iqa.study.outside_names import check_scores
 from dissect_iqa.study.own_files import OwnFiles
 from dissect_iqa.study.rehearsal import FOLDER, rehearsed, shortest_side
 from dissect_iqa.zoo.comparisons import read_comparisons
@@ -62,7 +62,7 @@ class Selection:
             self._check_models()
         with problems.caught():
             self.datasets = self._select_datasets()
-            self._check_scores()
+            check_scores(config, self._table, self._origin)
         if self._table:
             with problems.caught():
                 self.comparisons  # noqa: B018  read now, so that its faults are found now
@@ -185,39 +185,6 @@ class Selection:
         problems.raise_all()
         return {name: table[name] for name in self.config.datasets}
 
-    def _check_scores(self) -> None:
-        """Check that scores from outside are of known data sets, under names of their own."""
-        known = read_datasets(self.config.datasets_table)
-        problems, seen = Problems(), dict[tuple[str, str], int]()
-        signs: dict[str, int] = {}
-        for number, entry in enumerate(self.config.scores):
-            place = self._origin.place(("scores", number))
-            if entry.dataset not in known:
-                problems.add(
-                    f"{place}: scores: {entry.dataset!r} is not in {self.config.datasets_table}"
-                    f"{suggest(entry.dataset, tuple(known))}"
-                )
-            for name, metric in entry.metrics.items():
-                owner = "a metric of this project" if name in BASELINES else ""
-                owner = f"a model of {self.config.models_table}" if name in self._table else owner
-                if owner:
-                    problems.add(
-                        f"{place}: scores: {name!r} is {owner}; give it another name, and say "
-                        f"under 'column' what its column is called"
-                    )
-                if (entry.dataset, name) in seen:
-                    problems.add(
-                        f"{place}: scores: {name!r} on {entry.dataset} is in entry "
-                        f"{seen[entry.dataset, name] + 1}, too"
-                    )
-                if signs.setdefault(name, metric.sign) != metric.sign:
-                    problems.add(
-                        f"{place}: scores: of {name!r} the higher value is better in one table and "
-                        "the lower in another"
-                    )
-                seen[entry.dataset, name] = number
-        problems.raise_all()
-
     def misaligned_sets(self) -> dict[str, str]:
         """Return the data sets whose pictures are displaced, and whose pictures these are."""
         return {name: entry.of for name, entry in self.datasets.items() if entry.of}
@@ -231,15 +198,6 @@ class Selection:
     def threshold_sets(self) -> list[str]:
         """Return the names of the data sets that are made of people's thresholds."""
         return [name for name, entry in self.datasets.items() if entry.kind == "thresholds"]
-
-    def answers_figures(self) -> list[str]:
-        """Return the names of the figures of what is answered beside opinions, where it is."""
-        known = {"thresholds": self.threshold_sets(), "invariance": self.misaligned_sets()}
-        return [
-            name
-            for name, figure in ANSWERS_FIGURES.items()
-            if any(known[answer] for answer in figure.needs)
-        ]
 
     def opinions(self) -> list[str]:
         """Return the data sets of people's opinions, ratings or choices, each picture once."""
