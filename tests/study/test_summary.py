@@ -197,6 +197,10 @@ def test_methods_state_every_widening_and_correction(correlations, models):
     ):  # fmt: skip
         assert words in methods.text, words
     assert {"miller1974jackknife", "wilson1927probable"} <= set(read_bibtex(methods.bibtex))
+    assert {"steegen2016multiverse", "simonsohn2020specification"} <= set(
+        read_bibtex(methods.bibtex)
+    )
+    assert "krasula2016accuracy" not in methods.bibtex  # its scores have no standard errors
     assert "noise ceiling" not in methods.text and "random groups" not in methods.text
 
 
@@ -207,6 +211,7 @@ def test_methods_tell_of_ceilings_triplets_and_groups_where_they_are(correlation
     many = pd.concat([correlations, ceiling]).assign(references=900)
     text = describe(many, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text
     assert "The noise ceiling is the mean correlation" in text
+    assert "[@krasula2016accuracy]" in text and "[@ma2016mad]" in text
     assert "put into 200 groups at random" in text and "over 1000 pairs of references" in text
     undefined = pd.concat([correlations, ceiling.assign(value=np.nan)])
     text = describe(undefined, models, FACTS, StatisticsSettings(), BIBLIOGRAPHY).text

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dissect_iqa.correlation.clusters import FEW_REFERENCES
 from dissect_iqa.correlation.jackknife import CURVATURE, FEWEST, MOST_GROUPS
+from dissect_iqa.correlation.pairs_of_pairs import ALPHA
 from dissect_iqa.correlation.settings import StatisticsSettings
 
 
@@ -69,8 +70,16 @@ def statistics_in_words(
             "them: the true qualities are the scores, drawn together until their variance is less "
             "by the mean squared standard error, and normal errors are added to them anew",
         )
+        if statistics - {"agreement"}:
+            yield from _judgements()
     if settings.draws and statistics - {"agreement"}:
         yield from _contests()
+    if statistics - {"agreement"}:
+        yield (
+            "Every finding was tested anew under each combination of distance, statistic, choice "
+            "of the layer and what else could have been chosen otherwise: a multiverse of analyses",
+            *("steegen2016multiverse", "simonsohn2020specification"),
+        )
 
 
 def _intervals(
@@ -111,6 +120,25 @@ def _intervals(
             "which were left out as one",
             "kott2001delete",
         )
+
+
+def _judgements() -> Iterator[tuple[str, ...]]:
+    yield (
+        "Of two pictures people can tell the better one if their scores differ significantly "
+        f"({100 * ALPHA:g} %, by their standard errors). Predictors were judged by the areas under "
+        "two receiver operating characteristics, of whether two pictures differ and of which is "
+        "better",
+        "krasula2016accuracy",
+    )
+    yield (
+        "The outlier ratio is the share of pairs whose score lies outside its own 95 % interval "
+        "about the mapped prediction",
+        "itu2020p1401",
+    )
+    yield (
+        "Of each planned contest those pictures are named on which the two disagree most",
+        "ma2016mad",
+    )
 
 
 def _contests() -> Iterator[tuple[str, ...]]:

@@ -328,7 +328,7 @@ def _plot(study: Specs, _: str, figure: str) -> dict[str, Any]:
     }
 
 
-@_stage(4)
+@_stage(5)
 def _write_methods(study: Specs, *_: str) -> dict[str, Any]:
     return {
         "collected": study.fingerprint("collect"),
