@@ -180,7 +180,7 @@ def _curve(
     _mark(axes, table)
     shares = table["verdict"].value_counts(normalize=True)
     told = ", ".join(f"{100 * shares.get(name, 0):.0f} %" for name in VERDICTS)
-    finding = _lines(str(table["finding"].iloc[0]), width + 8, 3)
+    finding = _lines(str(table["finding"].iloc[0]), width + 3, 4)
     axes.set_title(f"{finding}\n{told}", fontsize=style.TINY)
     named = table.loc[table["default"] & (table["effect_name"] != ""), "effect_name"]
     name = str(named.iloc[0] if len(named) else table["effect_name"].max())
