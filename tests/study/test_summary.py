@@ -144,6 +144,13 @@ def test_methods_say_what_else_was_asked_of_layers(correlations, models):
     assert "experiments (light): 48 stimuli [@ashraf2024castlecsf]" in text
     assert "pairs of demo with distorted pictures moved to the left by 1 %" in text
     assert "percentiles over draws of whole studies" in text and "paired jackknife" in text
+    ceiling = every[every["model"] == "ssim"].assign(model="noise_ceiling", kind="ceiling")
+    for name, holds in (("demo", True), ("light", False), ("moved", False)):
+        own = pd.concat([every, ceiling])
+        text = describe(own[own["dataset"] == name], models, facts, StatisticsSettings()).text
+        # contests, judgements and findings are about opinions, whoever else has correlations
+        for key in ("holm1979simple", "krasula2016accuracy", "steegen2016multiverse"):
+            assert (key in text) == holds, (name, key)
     plain = StatisticsSettings(draws=0, logistic=False)
     assert "nterval" not in describe(every, models, facts, plain, BIBLIOGRAPHY).text
 

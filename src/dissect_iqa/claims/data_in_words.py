@@ -34,6 +34,11 @@ def dataset_key(name: str, facts: Mapping[str, Any]) -> str:
     return f"dataset_{re.sub(r'[^A-Za-z0-9]+', '_', name)}" if facts.get("citation") else ""
 
 
+def is_opinions(facts: Mapping[str, Any]) -> bool:
+    """Tell by what a data set says of itself whether people judged its pictures, in their place."""
+    return not {"of", "display"} & set(facts)
+
+
 def data_in_words(correlations: pd.DataFrame, datasets: Facts, study: str, intervals: bool) -> str:
     """Describe the data sets that ran.
 
@@ -50,7 +55,7 @@ def data_in_words(correlations: pd.DataFrame, datasets: Facts, study: str, inter
     """
     names = [str(name) for name in correlations["dataset"].unique()]
     rows = {name: correlations[correlations["dataset"] == name] for name in names}
-    rated = [name for name in names if not {"of", "display"} & set(datasets[name])]
+    rated = [name for name in names if is_opinions(datasets[name])]
     parts = []
     if rated:
         texts = "; ".join(_rated(name, rows[name], datasets[name]) for name in rated)

@@ -11,7 +11,14 @@ import pandas as pd
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.baselines.outside import OutsideMetric
-from dissect_iqa.claims.data_in_words import cite, counted, data_in_words, dataset_key, listed
+from dissect_iqa.claims.data_in_words import (
+    cite,
+    counted,
+    data_in_words,
+    dataset_key,
+    is_opinions,
+    listed,
+)
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.correlation.words import statistics_in_words
 from dissect_iqa.distances.concatenations import in_words
@@ -100,7 +107,7 @@ def describe(
             list(dict.fromkeys(networks["distance"])), metrics, _not_downsampled(correlations)
         ),
         _outside({name: facts for name, facts in (outside or {}).items() if name in metrics}),
-        _statistics(correlations, statistics),
+        _statistics(correlations, statistics, datasets),
         _factors(factors, statistics.level),
         _software(),
         _model_table(ran),
@@ -217,9 +224,14 @@ def _not_downsampled(correlations: pd.DataFrame) -> list[str]:
     return [str(name) for name in equal[equal].index]
 
 
-def _statistics(correlations: pd.DataFrame, settings: StatisticsSettings) -> str:
-    said = (text + cite(keys) + "." for text, *keys in statistics_in_words(correlations, settings))
-    return f"**Statistics.** {' '.join(said)}"
+def _statistics(
+    correlations: pd.DataFrame,
+    settings: StatisticsSettings,
+    datasets: Mapping[str, Mapping[str, Any]],
+) -> str:
+    opinions = [name for name, facts in datasets.items() if is_opinions(facts)]
+    said = statistics_in_words(correlations, settings, opinions)
+    return f"**Statistics.** {' '.join(text + cite(keys) + '.' for text, *keys in said)}"
 
 
 def _factors(table: pd.DataFrame | None, level: float) -> str:

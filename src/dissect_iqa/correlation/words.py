@@ -1,6 +1,6 @@
 """The statistics in words, for a methods section: every widening and correction that is applied."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from dissect_iqa.correlation.settings import StatisticsSettings
 
 
 def statistics_in_words(
-    correlations: pd.DataFrame, settings: StatisticsSettings
+    correlations: pd.DataFrame, settings: StatisticsSettings, opinions: Collection[str]
 ) -> Iterator[tuple[str, ...]]:
     """Say what was computed and how: only what these correlations hold.
 
@@ -21,6 +21,8 @@ def statistics_in_words(
         Collected tables of `correlate`: `dataset, model, statistic, references, n, value`.
     settings : StatisticsSettings
         What they were computed with.
+    opinions : collection of str
+        The data sets of people's opinions: only these have contests, judgements and findings.
 
     Yields
     ------
@@ -70,14 +72,17 @@ def statistics_in_words(
             "them: the true qualities are the scores, drawn together until their variance is less "
             "by the mean squared standard error, and normal errors are added to them anew",
         )
-        if statistics - {"agreement"}:
-            yield from _judgements()
-    if settings.draws and statistics - {"agreement"}:
+    rated = correlations[correlations["dataset"].isin(list(opinions))]
+    rated = rated[rated["statistic"] != "agreement"]
+    if "ceiling" in set(rated.loc[rated["value"].notna(), "kind"]):
+        yield from _judgements()
+    if settings.draws and len(rated):
         yield from _contests()
-    if statistics - {"agreement"}:
+    if len(rated):
         yield (
-            "Every finding was tested anew under each combination of distance, statistic, choice "
-            "of the layer and what else could have been chosen otherwise: a multiverse of analyses",
+            "Every finding about opinions was tested anew under each combination of distance, "
+            "statistic, choice of the layer and what else could have been chosen otherwise: a "
+            "multiverse of analyses",
             *("steegen2016multiverse", "simonsohn2020specification"),
         )
 
@@ -131,8 +136,8 @@ def _judgements() -> Iterator[tuple[str, ...]]:
         "krasula2016accuracy",
     )
     yield (
-        "The outlier ratio is the share of pairs whose score lies outside its own 95 % interval "
-        "about the mapped prediction",
+        "The outlier ratio is the share of pairs whose prediction, mapped to the scale of the "
+        "scores, lies outside the 95 % interval of the score",
         "itu2020p1401",
     )
     yield (

@@ -47,14 +47,16 @@ def draw_comparisons(
 
     Parameters
     ----------
-    correlations, models, label
+    correlations, models
         See `dissect_iqa.figures.select.views`.
-    settings : FigureSettings, optional
-        Look and choices.
-    comparisons : iterable or mapping, optional
+    comparisons : iterable, mapping or None
         Each one an object or mapping with `title` (or `name` or `id`), `factor` and `members`
         (ids); a mapping's keys serve as titles where there is none. Members that are not part of
         the study are left out, and comparisons of which fewer than two are left.
+    label
+        See `dissect_iqa.figures.select.views`.
+    settings : FigureSettings, optional
+        Look and choices.
 
     Raises
     ------

@@ -71,16 +71,30 @@ class Specs(Selection):
         stage = "read_scores" if name in self.outside() else stage
         return self.spec(stage, dataset, name)
 
+    def distances_marks(self, dataset: str, names: Iterable[str]) -> dict[str, str]:
+        """Return the fingerprints of some tables of distances by model or metric."""
+        return {name: fingerprint(self.distances_spec(dataset, name)) for name in names}
+
+    @property
+    def plain_statistics(self) -> dict[str, Any]:
+        """How correlations and intervals are computed, as plain data."""
+        return self.config.statistics.model_dump(mode="json")
+
+    def datasets_of(self, table: str) -> list[str]:
+        """Return the data sets that have a table of `TABLES` each; "" if the study has one."""
+        of = TABLES[table].of
+        return list(getattr(self, of)()) if of else [""]
+
     def specs(self, table: str) -> dict[str, str]:
         """Return a table's specs by its path in the results: one, or one a data set."""
         made = TABLES[table]
-        if not made.of:
-            return {made.path: self.spec(made.stage)}
-        names: Iterable[str] = getattr(self, made.of)()
-        return {made.path.format(dataset=name): self.spec(made.stage, name) for name in names}
+        return {
+            made.path.format(dataset=name): self.spec(made.stage, name)
+            for name in self.datasets_of(table)
+        }
 
     def taken(self, name: str) -> Any:
-        """Return what makes what a figure takes under a name what it is, as plain data."""
+        """Return what makes a table, or what else a figure takes, what it is, as plain data."""
         if name == "models":
             return self.descriptions()
         if name == "comparisons":
@@ -202,7 +216,7 @@ def _correlate(study: Specs, dataset: str, name: str) -> dict[str, Any]:
         "dataset": dataset,
         "name": name,
         "distances": fingerprint(study.distances_spec(dataset, name)),
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "statistics": study.plain_statistics,
     }
     if study.has_readouts(dataset, name):
         content["readouts"] = study.fingerprint("fit_readouts", dataset, name)
@@ -222,10 +236,8 @@ def _collect(study: Specs, *_: str) -> dict[str, Any]:
 def _find_thresholds(study: Specs, dataset: str, _: str) -> dict[str, Any]:
     return {
         "dataset": study.fingerprint("fetch_dataset", dataset),
-        "distances": {
-            name: fingerprint(study.distances_spec(dataset, name)) for name in study.scored(dataset)
-        },
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "distances": study.distances_marks(dataset, study.scored(dataset)),
+        "statistics": study.plain_statistics,
     }
 
 
@@ -235,7 +247,7 @@ def _hold_contests(study: Specs, dataset: str, _: str) -> dict[str, Any]:
         "dataset": dataset,
         "collected": study.fingerprint("collect"),
         "contests": study.contests(dataset) if len(study.scored(dataset)) > MOST else "everyone",
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "statistics": study.plain_statistics,
     }
 
 
@@ -245,7 +257,7 @@ def _judge_pairs(study: Specs, dataset: str, _: str) -> dict[str, Any]:
         "dataset": dataset,
         "collected": study.fingerprint("collect"),
         "disagreeing": study.disagreeing(dataset),
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "statistics": study.plain_statistics,
     }
 
 
@@ -253,22 +265,20 @@ def _judge_pairs(study: Specs, dataset: str, _: str) -> dict[str, Any]:
 def _walk_multiverse(study: Specs, dataset: str, _: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
-        "names": {
-            name: fingerprint(study.distances_spec(dataset, name)) for name in study.scored(dataset)
-        },
+        "names": study.distances_marks(dataset, study.scored(dataset)),
         "distances": sorted(study.config.distances),
         "artificial": study.artificial_reference(dataset),
         "variants": [vars(variant) for variant in study.variants()],
         "planned_contests": study.planned_contests(),
         "models": study.descriptions(),
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "statistics": study.plain_statistics,
     }
 
 
 @_stage(1)
 def _count_verdicts(study: Specs, *_: str) -> dict[str, Any]:
     return {
-        "universes": {name: study.fingerprint("walk_multiverse", name) for name in study.rated()},
+        "universes": study.taken("universes"),
         "claims": study.fingerprint("test_claims"),
     }
 
@@ -280,21 +290,9 @@ def _measure_invariance(study: Specs, dataset: str, _: str) -> dict[str, Any]:
         "dataset": dataset,
         "of": of,
         "distances": {
-            name: [fingerprint(study.distances_spec(data, name)) for data in (of, dataset)]
-            for name in study.scored_twice(dataset)
+            data: study.distances_marks(data, study.scored_twice(dataset)) for data in (of, dataset)
         },
-        "statistics": study.config.statistics.model_dump(mode="json"),
-    }
-
-
-def _answers(study: Specs) -> dict[str, Any]:
-    """What is answered beside opinions."""
-    return {
-        stage: {name: study.fingerprint(stage, name) for name in names}
-        for stage, names in (
-            ("find_thresholds", study.threshold_sets()),
-            ("measure_invariance", study.misaligned_sets()),
-        )
+        "statistics": study.plain_statistics,
     }
 
 
@@ -304,16 +302,16 @@ def _explain_factors(study: Specs, *_: str) -> dict[str, Any]:
         "collected": study.fingerprint("collect"),
         "datasets": study.rated(),
         "models": study.descriptions(),
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "statistics": study.plain_statistics,
     }
 
 
 @_stage(3)
 def _test_claims(study: Specs, *_: str) -> dict[str, Any]:
     return {
-        "answers": _answers(study),
+        "answers": {name: study.taken(name) for name in ("layers", "invariance")},
         "collected": study.fingerprint("collect"),
-        "contests": {name: study.fingerprint("hold_contests", name) for name in study.rated()},
+        "contests": study.taken("contests"),
         "planned_contests": study.planned_contests(),
         "models": study.descriptions(),
     }
@@ -334,7 +332,7 @@ def _write_methods(study: Specs, *_: str) -> dict[str, Any]:
         "collected": study.fingerprint("collect"),
         "factors": study.fingerprint("explain_factors"),
         "models": study.descriptions(),
-        "statistics": study.config.statistics.model_dump(mode="json"),
+        "statistics": study.plain_statistics,
         "bibliography": fingerprint(study.bibliography()),
         "outside": {name: facts.model_dump() for name, facts in study.outside_facts().items()},
     }

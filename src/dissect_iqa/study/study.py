@@ -51,18 +51,20 @@ class Study(Specs):
         takes: dict[str, Any] = {"models": self.models_frame(), "comparisons": self.comparisons}
         for name in self.figure_paths(figure):
             made = TABLES[name]
-            names: list[str] = list(getattr(self, made.of)()) if made.of else [""]
-            found = self.read(made.stage, names, paths[name])
-            if name == "correlations":
-                displaced = found[""]["dataset"].isin(self.misaligned_sets())
-                takes[name] = found[""][~displaced]
-            elif not made.of:
-                takes[name] = found[""]
+            found = self.read(made.stage, self.datasets_of(name), paths[name])
+            if not made.of:
+                takes[name] = self.in_place(found[""])
             elif made.joined:
                 takes[name] = pd.concat([pd.DataFrame(), *found.values()], ignore_index=True)
             else:
                 takes[name] = found
         return takes
+
+    def in_place(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table without rows of displaced pictures, which only invariance is about."""
+        if "dataset" not in table:
+            return table
+        return table[~table["dataset"].isin(self.misaligned_sets())]
 
     def read_distances(
         self, dataset: str, names: Iterable[str], paths: Iterable[Path | str]

@@ -170,8 +170,7 @@ def print_study(study: Any) -> None:
         if study.config.rehearse
         else "snakemake --report report.html",
     }
-    frame = read_table(table)
-    frame = frame[~frame["dataset"].isin(study.misaligned_sets())]
+    frame = study.in_place(read_table(table))
     print_summary(
         frame, study.models_frame(), study.labels(), places, settings=study.config.figures
     )
