@@ -6,7 +6,7 @@ from model_rows import MODELS, make_row
 from dissect_iqa.errors import UserError
 from dissect_iqa.zoo.cells import parse_architecture, parse_function, parse_strip
 from dissect_iqa.zoo.licence import licence_flag, non_commercial
-from dissect_iqa.zoo.table import models_table, read_models, select
+from dissect_iqa.zoo.table import ModelRow, models_table, read_models, select
 
 HEADER = "id\tset\tbuilder\tarchitecture\tweights\tfunction\tfamily\tenvironment"
 GOOD = "one\tpaper\ttorchvision\tresnet18\tenum:IMAGENET1K_V1\tclassify\tResNet\tImageNet-1k"
@@ -72,6 +72,42 @@ def test_a_repeated_id_names_both_lines(tmp_path):
     assert "on line 2" in text
 
 
+TITLED = HEADER + "\ttitle"
+
+
+def test_a_title_is_the_id_where_the_cell_is_empty(tmp_path):
+    two = GOOD.replace("one", "two") + "\tResNet-18"
+    long = GOOD.replace("one", "x" * 60)
+    rows = read_models(write(tmp_path, TITLED, GOOD, two, long))
+    assert [row.title for row in rows.values()] == ["one", "ResNet-18", "x" * 60]
+    assert rows["two"].description()["title"] == "ResNet-18"
+    for row in rows.values():  # also as a copy of the study keeps it
+        assert ModelRow.model_validate(row.model_dump(mode="json")) == row
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [("x" * 41, ["41 characters", "at most 40", "leave the cell empty"]), ("a\u2028b", ["line"])],
+)
+def test_a_title_is_short_and_can_be_written(tmp_path, title, words):
+    text = complaint(tmp_path, TITLED, f"{GOOD}\t{title}")
+    for word in ["line 2", "'title'", *words]:
+        assert word in text
+
+
+@pytest.mark.parametrize("other", ["\tName", "\tone"])
+def test_a_repeated_title_names_both_models(tmp_path, other):
+    first = GOOD + ("\tName" if other == "\tName" else "")
+    text = complaint(tmp_path, TITLED, first, GOOD.replace("one", "two") + other)
+    assert "line 3, column 'title': 'two' is called" in text
+    assert repr(other.strip()) in text and "'one' on line 2" in text and "unique" in text
+
+
+def test_titles_of_the_table_fit_an_axis():
+    rows = read_models(MODELS).values()
+    assert all(len(row.title) <= 30 and row.title != row.id for row in rows)
+
+
 def test_headers_are_checked(tmp_path):
     assert "did you mean 'weights'" in complaint(tmp_path, HEADER.replace("weights", "weigths"))
     assert "'builder' is missing" in complaint(tmp_path, HEADER.replace("\tbuilder", ""))
@@ -92,6 +128,7 @@ def test_headers_are_checked(tmp_path):
         ("input", "clip", True),
         ("sha256", "0123abcd", True),
         ("notes", "other words", False),
+        ("title", "another one", False),
         ("licence", "MIT", False),
         ("family", "other", False),
         ("set", "own", False),
@@ -149,6 +186,7 @@ def test_the_listing_filters_whatever_the_case():
     frame = models_table(models, {"function": "JIGSAW", "environment": "imagenet-1k"})
     assert "rn50_jigsaw_in1k" in set(frame.id)
     assert "rn50_jigsaw_in22k" not in set(frame.id)
+    assert frame.set_index("id").title["rn50_jigsaw_in1k"] == "ResNet-50 Jigsaw"
     assert frame.set_index("id").restricted["rn50_jigsaw_in1k"] == "non-commercial"
     with pytest.raises(UserError, match="did you mean 'function'"):
         models_table(models, {"functon": "x"})

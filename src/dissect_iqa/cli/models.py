@@ -37,7 +37,7 @@ def models(
     function: Annotated[str | None, typer.Option(help="Only functions that contain this.")] = None,
     family: Annotated[str | None, typer.Option(help="Only this architecture family.")] = None,
     environment: Annotated[str | None, typer.Option(help="Only this training data.")] = None,
-    all_columns: Annotated[bool, typer.Option(help="Sets, families and licences, too.")] = False,
+    all_columns: Annotated[bool, typer.Option(help="Titles, sets, licences, too.")] = False,
     csv: Annotated[bool, typer.Option(help="All columns as CSV, for other programs.")] = False,
     table: ModelTable = TABLE,
 ) -> None:

@@ -26,7 +26,7 @@ def models_table(
     Returns
     -------
     DataFrame
-        Columns id, set, architecture, function, family, environment, top1 (percent,
+        Columns id, title, set, architecture, function, family, environment, top1 (percent,
         missing where none is published), licence, restricted (``non-commercial``,
         ``not stated`` or empty).
 
@@ -45,6 +45,7 @@ def models_table(
     rows = [
         {
             "id": row.id,
+            "title": row.title,
             "set": row.set,
             "architecture": row.name,
             "function": row.function,
@@ -57,14 +58,14 @@ def models_table(
         for row in models
         if all(_contains(row, column, text) for column, text in (filters or {}).items())
     ]
-    columns = "id set architecture function family environment top1 licence restricted"
+    columns = "id title set architecture function family environment top1 licence restricted"
     return pd.DataFrame(rows, columns=columns.split())
 
 
 #: What the abbreviations of `brief` stand for, and where the rest is.
 LEGEND = (
     "terms: NC = weights for non-commercial use only, ? = licence not stated",
-    "--all-columns and --csv have sets, families and licences, too",
+    "--all-columns and --csv have titles, sets, families and licences, too",
 )
 _TERMS = {"non-commercial": "NC", "not stated": "?", "": ""}
 

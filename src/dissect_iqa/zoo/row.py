@@ -3,7 +3,7 @@
 import re
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from dissect_iqa.errors import suggest
 from dissect_iqa.files.validation import Settings
@@ -24,6 +24,9 @@ WEIGHTS_FORMS = {
     "seed": (r"\d+", "seed:0"),
 }
 
+#: Longer titles leave no room for a figure.
+LONGEST_TITLE = 40
+
 #: Options by which torchvision's and timm's builders fetch or read files.
 _LOADING = ("weights", "checkpoint_path", "pretrained", "cache_dir")
 
@@ -41,6 +44,7 @@ _SPEC = (
 )
 _DESCRIPTION = (
     "id",
+    "title",
     "set",
     "builder",
     "architecture",
@@ -67,6 +71,12 @@ class ModelRow(Settings):
     id: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$",
         description="Name of the configuration, unique in the table; also the name of its files.",
+    )
+    title: str = Field(
+        "",
+        validate_default=True,
+        description=f"What figures and the closing summary call it, at most {LONGEST_TITLE} "
+        "characters, unique in the table: 'ResNet-50 DINO'; empty: the id.",
     )
     set: Literal["demo", "paper", "extended", "own"] = Field(
         "own", description="What the config can name as a whole; 'own' for lines of yours."
@@ -136,6 +146,21 @@ class ModelRow(Settings):
         description="Keys of config/references.bib, ';' between.",
     )
     notes: str = Field("", description="Anything else.")
+
+    @field_validator("title")
+    @classmethod
+    def _title_fits(cls, text: str, info: ValidationInfo) -> str:
+        id = info.data.get("id", "")
+        if text in ("", id):
+            return id  # which may be longer
+        if not text.isprintable():
+            raise ValueError("a title is one line of printable characters; take out the others")
+        if len(text) > LONGEST_TITLE:
+            raise ValueError(
+                f"{len(text)} characters; shorten it to at most {LONGEST_TITLE}, or leave the cell "
+                "empty to be called by the id"
+            )
+        return text
 
     @field_validator("architecture")
     @classmethod

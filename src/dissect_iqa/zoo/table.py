@@ -47,6 +47,7 @@ def read_models(path: Path | str) -> dict[str, ModelRow]:
     header = _read_header(path, *numbered[0])
     models: dict[str, ModelRow] = {}
     lines: dict[str, int] = {}
+    titles: dict[str, str] = {}
     problems = Problems()
     for line, cells in numbered[1:]:
         row = _read_row(path, line, header, cells, problems)
@@ -57,6 +58,13 @@ def read_models(path: Path | str) -> dict[str, ModelRow]:
                 f"{path}, line {line}, column 'id': {row.id!r} is already on line "
                 f"{lines[row.id]}; every id must be unique"
             )
+        elif row.title in titles:
+            other = titles[row.title]
+            problems.add(
+                f"{path}, line {line}, column 'title': {row.id!r} is called {row.title!r}, as is "
+                f"{other!r} on line {lines[other]}; every title must be unique"
+            )
+        titles.setdefault(row.title, row.id)
         models.setdefault(row.id, row)
         lines.setdefault(row.id, line)
     problems.raise_all()
