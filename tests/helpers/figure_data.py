@@ -42,6 +42,7 @@ DEMO = (
     ("vgg16bn_untrained", "vgg16_bn", "seed:0", "none (untrained control)",
      "VGG", "none", 17, 0.20, 0.76),
 )  # fmt: skip
+DIRECTIONS = ("luminance", "red-green")
 COLUMNS = ["dataset", "model", "layer", "depth", "distance", "subset", "statistic"]
 MODEL_NAMES = ["id", "architecture", "weights", "function", "family", "environment"]
 MODEL_NAMES += ["points", "peak", "height"]
@@ -150,3 +151,59 @@ def zoo_comparisons(table):
                 title = f"{value}, by {factor}"
                 groups.append({"title": title, "factor": factor, "members": members})
     return groups
+
+
+def answers():
+    """Return correlations, thresholds of layers and stimuli, invariance, models: all made up."""
+    table = models()
+    opinions = correlations(table, distances=("rmse",))
+    rows, details, rng = [], [], np.random.default_rng(0)
+    competitors = [(row.id, "network", int(row.points)) for row in table.itertuples()]
+    competitors += [(name, "metric", 1) for name in BASELINES]
+    for model, kind, points in competitors:
+        network = kind == "network"
+        for i in range(points):
+            key = {
+                "dataset": "light", "model": model, "kind": kind,
+                "layer": f"features.{i}" if network else "",
+                "depth": (i + 1) / points if network else np.nan,
+                "distance": "rmse" if network else model, "fitted_on": "",
+            }  # fmt: skip
+            for direction in ("all", *DIRECTIONS):
+                for statistic in ("rmse_db", "spread_db", "bias_db", "correlation"):
+                    value = 8 + rng.normal() + i / points
+                    rows.append({**key, "direction": direction, "statistic": statistic,
+                                 "value": value, "low": value - 1, "high": value + 1,
+                                 "n": 40, "studies": 5})  # fmt: skip
+        for stimulus in range(40):
+            people = -2 + 0.05 * stimulus
+            details.append({**key, "stimulus": stimulus, "study": f"s{stimulus % 5}",
+                            "direction": DIRECTIONS[stimulus % 2],
+                            "frequency": 0.0 if stimulus < 2 else 0.5 * 2.0 ** (stimulus % 6),
+                            "people": people, "found": people + 0.1,
+                            "found_honest": people})  # fmt: skip
+    ceiling = {**rows[0], "model": "one observer", "kind": "ceiling", "layer": "",
+               "distance": "one observer", "direction": "all", "statistic": "rmse_db",
+               "value": 4.0}  # fmt: skip
+    layers = pd.DataFrame([*rows, ceiling])
+    return {
+        "correlations": opinions, "layers": layers, "stimuli": pd.DataFrame(details),
+        "models": table, "invariance": invariance(opinions),
+    }  # fmt: skip
+
+
+def invariance(opinions):
+    """Return what is left on two sets of displaced pictures; of one layer nothing can be said."""
+    rows = opinions[
+        (opinions["subset"] == "all") & (opinions["statistic"] == "srcc")
+        & (opinions["kind"] != "ceiling") & (opinions["dataset"] == "demo")
+    ]  # fmt: skip
+    keys = ["model", "kind", "layer", "depth", "distance"]
+    moved = rows[keys].assign(of="demo", aligned=rows["value"], n=390, statistic="srcc")
+    moved["kept"] = np.where(moved["kind"] == "metric", 0.4, 0.6 + 0.3 * moved["depth"])
+    moved["misaligned"] = moved["aligned"] * moved["kept"]
+    moved.loc[moved.index[3], "kept"] = np.nan
+    return pd.concat(
+        [moved.assign(dataset="shifted"), moved.assign(dataset="turned", kept=moved["kept"] / 2)],
+        ignore_index=True,
+    )

@@ -1,5 +1,6 @@
 """Trained against untrained networks: what learning adds to an architecture."""
 
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
     best = best.loc[best.groupby(["model", "distance"])["value"].idxmax()]
     right_limits = points.value_limits([best], None)
     for (left, right), group, look in zip(grid, groups, looks, strict=True):
-        left.set_title(group.title if group.exact else f"{group.title} family")
+        left.set_title(_title(group))
         _draw_profiles(left, view, group, look, settings)
         finish_depth_axes(left, limits)
         _label(left, view, group, look, settings)
@@ -108,6 +109,15 @@ def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
     grid[-1, 0].set_xlabel("Relative depth")
     grid[-1, 1].set_xlabel(style.short_statistic(view) + ", best layer")
     body.supylabel(style.statistic_label(view), fontsize="medium")
+
+
+def _title(group: Twins) -> str:
+    """Return the words that begin all titles of an architecture's networks, or else its name."""
+    if not group.exact:
+        return f"{group.title} family"
+    words = zip(*(name.split() for name in (*group.trained, *group.untrained)), strict=False)
+    shared = takewhile(lambda same: len(set(same)) == 1, words)
+    return " ".join(same[0] for same in shared) or group.title
 
 
 def _looks(view: View, group: Twins, settings: FigureSettings) -> dict[str, LineStyle]:

@@ -160,6 +160,13 @@ class Selection:
                 f"{self.config.models_table}: model id {name!r} is also the name of a baseline "
                 "metric; rename the model"
             )
+        outside = {name for entry in self.config.scores for name in entry.metrics}
+        for row in self.models.values():
+            if row.title != row.id and row.title in {*self.config.baselines, *outside}:
+                problems.add(
+                    f"{self.config.models_table}: the title {row.title!r} of model {row.id!r} is "
+                    "also the name of a metric; give the model another title"
+                )
         for number, metric in enumerate(self.config.baselines):
             try:
                 self.trunk(metric)
@@ -315,6 +322,10 @@ class Selection:
     def models_frame(self) -> pd.DataFrame:
         """Return what is said of the selected models, one row each, in the table's order."""
         return pd.DataFrame(list(self.descriptions().values()))
+
+    def titles(self) -> dict[str, str]:
+        """Return what figures call the selected models, by id."""
+        return {id: row.title for id, row in self.models.items()}
 
     @cached_property
     def comparisons(self) -> list[dict[str, Any]]:

@@ -322,6 +322,7 @@ def _plot(study: Specs, _: str, figure: str) -> dict[str, Any]:
     return {
         "figure": figure,
         "takes": {name: study.taken(name) for name in FIGURES[figure].takes},
+        "titles": study.titles(),  # also of figures that take no models
         "style": study.config.figures.model_dump(mode="json"),
     }
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.figures.plot import FIGURES
+from dissect_iqa.figures.titles import titled
 from dissect_iqa.files.provenance import read_table, table_provenance
 from dissect_iqa.study.stages import Specs
 from dissect_iqa.study.tables import TABLES
@@ -46,7 +47,8 @@ class Study(Specs):
     ) -> dict[str, Any]:
         """Return by name what a figure takes, given the tables' paths by the same names.
 
-        Correlations are those of pictures in place; see the figure of invariance for the others.
+        Networks go by their titles. Correlations are those of pictures in place; see the figure of
+        invariance for the others.
         """
         takes: dict[str, Any] = {"models": self.models_frame(), "comparisons": self.comparisons}
         for name in self.figure_paths(figure):
@@ -58,7 +60,7 @@ class Study(Specs):
                 takes[name] = pd.concat([pd.DataFrame(), *found.values()], ignore_index=True)
             else:
                 takes[name] = found
-        return takes
+        return {name: titled(content, self.titles()) for name, content in takes.items()}
 
     def in_place(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table without rows of displaced pictures, which only invariance is about."""

@@ -14,6 +14,7 @@ from rich.text import Text
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures.select import Label, View, ranked, views
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.figures.titles import titled
 from dissect_iqa.files.provenance import read_table, table_provenance
 
 #: How many models the table shows before the best classic metric.
@@ -170,7 +171,8 @@ def print_study(study: Any) -> None:
         if study.config.rehearse
         else "snakemake --report report.html",
     }
-    frame = study.in_place(read_table(table))
-    print_summary(
-        frame, study.models_frame(), study.labels(), places, settings=study.config.figures
+    frame, models = (
+        titled(content, study.titles())
+        for content in (study.in_place(read_table(table)), study.models_frame())
     )
+    print_summary(frame, models, study.labels(), places, settings=study.config.figures)
