@@ -1,20 +1,23 @@
 """Every command: what it prints, how it ends, and one sentence for whatever is wrong."""
 
 import io
+import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from small_study import MODELS, write_study
+from small_study import MODELS, RESULTS, write_study
 from typer.testing import CliRunner, Result
 
 from dissect_iqa.cli import app
 from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.doctor import inputs, machine
 from dissect_iqa.doctor.needs import Needs
+from dissect_iqa.files.commands import typed
 from dissect_iqa.files.provenance import write_json, write_table
 from dissect_iqa.models.weights.fetch_weights import fetch_weights
 from dissect_iqa.study.bundle import tables
@@ -29,6 +32,13 @@ WIDE = "400"
 
 def call(*arguments: object, columns: str = WIDE) -> Result:
     return CliRunner(env={"COLUMNS": columns}).invoke(app, [str(item) for item in arguments])
+
+
+@pytest.fixture(autouse=True)
+def activated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have printed commands as they are where the environment is active."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    typed.cache_clear()
 
 
 def refused(*arguments: object) -> str:
@@ -142,9 +152,9 @@ def test_info_of_a_prepared_data_set(study: Study) -> None:
     assert "18, most of 64x64; 16 pairs" in line(shown, "pictures")
     assert "MB, to fetch" in line(shown, "weights")
     assert "not known before it has run" in line(shown, "time")
-    benchmarks = Path("results/benchmarks/extract_features/own")
+    benchmarks = Path("results/shared/benchmarks/extract_features/own")
     benchmarks.mkdir(parents=True)
-    (benchmarks / "tiny_resnet.tsv").write_text("s\th:m:s\n200.0\t0:03:20\n")
+    (benchmarks / "tiny_resnet.0123456789.tsv").write_text("s\th:m:s\n200.0\t0:03:20\n")
     assert "about 3 min" in line(call("info", "tiny_resnet", "--dataset", "own").stdout, "time")
 
 
@@ -366,7 +376,7 @@ def finish(study: Study) -> None:
     for path, spec in tables(study).items():
         if not Path(path).exists():
             write_table(pd.DataFrame({"srcc": [0.5]}), path, spec)
-    write_json({}, "results/extra.json")
+    write_json({}, RESULTS / "extra.json")
 
 
 def test_a_study_goes_into_an_archive_and_out_again(study: Study, tmp_path: Path) -> None:
@@ -390,10 +400,8 @@ def test_what_can_not_be_bundled(study: Study, tmp_path: Path) -> None:
     finish(study)
     assert "must end in .tar or .tar.gz" in refused("bundle", tmp_path / "x.zip")
     assert "or leave features out" in refused("bundle", tmp_path / "x.tar", "--features")
-    more = Path("config/more.yaml")
-    more.write_text("statistics: {draws: 51}\n")
-    stale = refused("bundle", tmp_path / "x.tar", "--configfile", more)
-    assert "made with other settings" in stale
+    write_table(pd.DataFrame({"srcc": [0.5]}), RESULTS / "correlations.parquet", '{"old": 1}')
+    assert "made with other settings" in refused("bundle", tmp_path / "x.tar")
     assert not list(tmp_path.glob("x.*"))
 
 
@@ -404,7 +412,7 @@ def test_archives_that_are_none(study: Study, tmp_path: Path) -> None:
     with tarfile.open(foreign, "w") as tar:
         tar.addfile(tarfile.TarInfo("readme"))
     assert "can't be unpacked" in refused("unbundle", text)
-    assert "not an archive of `dissect-iqa bundle`" in refused("unbundle", foreign)
+    assert "not the archive of a study" in refused("unbundle", foreign)
 
 
 # --- configuration files --------------------------------------------------------------------

@@ -44,6 +44,6 @@ def test_any_network_can_be_told(name):
 def test_time_is_that_of_the_slowest_earlier_run(tmp_path):
     for dataset, seconds in (("one", 20), ("two", 10), ("gone", 1)):
         (tmp_path / dataset).mkdir()
-        (tmp_path / dataset / "net.tsv").write_text(f"s\th:m:s\n{seconds}\t0\n")
+        (tmp_path / dataset / "net.0123456789.tsv").write_text(f"s\th:m:s\n{seconds}\t0\n")
     assert earlier_seconds(tmp_path, {"one": 100, "two": 100}, "net", 1000) == 200
     assert earlier_seconds(tmp_path, {"one": 100}, "other", 1000) is None

@@ -9,7 +9,7 @@ import pytest
 import torch
 from features_data import SPEC, Pictures, make_dataset, stripes
 from PIL import Image
-from small_study import snakemake
+from small_study import log_of, shared, snakemake
 
 from dissect_iqa.features.extract_features import extract_features
 from dissect_iqa.features.file.verify import verify_cache
@@ -148,13 +148,13 @@ def test_pictures_are_still_checked(tmp_path, dataset, runs):
 def test_two_studies_of_the_workflow(finished_study: Path, tmp_path: Path) -> None:
     """The second one's network never runs, and its numbers are those of a study without a store."""
     first, second = tmp_path / "first", tmp_path / "second"
-    target = "results/distances/own/tiny_mobile.parquet"
     for folder, word in ((first, "shared with"), (second, "nothing to extract")):
         for part in ("config", "pictures", "resources"):
             shutil.copytree(finished_study / part, folder / part)
+        target = shared(folder, "distances", "tiny_mobile")
         options = ["--config", f"extraction={{store: {tmp_path / 'store'}}}"]
         run = snakemake(folder, target, *options)
         assert run.returncode == 0, run.stdout + run.stderr
-        assert word in (folder / "logs/extract_features/own/tiny_mobile.log").read_text()
-        for path in ("results/features/own/tiny_mobile.h5", target):
+        assert word in log_of(folder, "extract_features", "tiny_mobile").read_text()
+        for path in (shared(folder, "features", "tiny_mobile"), target):
             assert (folder / path).read_bytes() == (finished_study / path).read_bytes()

@@ -573,7 +573,7 @@ def test_captions_render_and_tell_of_transferred_scores_only_where_they_are(capt
     from jinja2 import Environment, StrictUndefined
 
     template = Environment(undefined=StrictUndefined).from_string(caption.read_text())
-    config = {"datasets": datasets, "models": ["demo"]}
+    config = {"study": "demo", "datasets": datasets, "models": ["demo"]}
     strict = {"halt_level": 2, "report_level": 2}
     text = template.render(snakemake=SimpleNamespace(config=config))
     html = publish_parts(text, writer="html", settings_overrides=strict)["whole"]

@@ -25,9 +25,9 @@ UNIVERSES = Counter(walk_multiverse=1, plot_multiverse=1)
 COLLECTING = Counter(collect=1) + READERS
 
 
-def planned(folder: Path) -> Counter[str]:
-    """Return how often each rule would run."""
-    run = snakemake(folder, "--dry-run", "--quiet", "rules")
+def planned(folder: Path, *options: str) -> Counter[str]:
+    """Return how often each rule would run, with options of Snakemake."""
+    run = snakemake(folder, "--dry-run", "--quiet", "rules", *options)
     assert run.returncode == 0, run.stdout + run.stderr
     table = re.findall(r"^(\w+) +(\d+)$", run.stdout, flags=re.MULTILINE)
     return Counter({rule: int(count) for rule, count in table if rule not in ("all", "total")})

@@ -1,5 +1,6 @@
 """A study small enough to run for real in a test: two references, two tiny untrained networks."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dissect_iqa.study.config_files import config_values
+from dissect_iqa.study.study import Study
+
 REPOSITORY = Path(__file__).parents[2]
+#: Where the small study's conclusions lie in its folder.
+RESULTS = Path("results/small")
 
 MODELS = """\
 id\tset\tbuilder\tarchitecture\tweights\tlayers\tinput\tfunction\tfamily\tenvironment
@@ -23,6 +29,7 @@ distances: [rmse, cosine]
 baselines: [psnr, ssim]
 statistics:
   draws: 50
+study: small
 """
 DATASETS = """\
 own:
@@ -74,3 +81,21 @@ def write_study(folder: Path) -> Path:
     (folder / "config" / "config.yaml").write_text(CONFIG)
     (folder / "config" / "datasets.yaml").write_text(DATASETS)
     return folder
+
+
+def read_study(folder: Path) -> Study:
+    """Return the study of a folder as its configuration is now."""
+    with contextlib.chdir(folder):
+        return Study.from_values(*config_values())
+
+
+def shared(folder: Path, what: str, name: str, dataset: str = "own") -> str:
+    """Return the path, in a study's folder, of a shared file as its configuration is now."""
+    with contextlib.chdir(folder):
+        return read_study(folder).shared(what, dataset, name)
+
+
+def log_of(folder: Path, stage: str, name: str, dataset: str = "own") -> Path:
+    """Return the log of a model's or metric's newest job."""
+    found = folder.glob(f"logs/*/{stage}/{dataset}/{name}.*.log")
+    return max(found, key=lambda path: path.stat().st_mtime)

@@ -20,11 +20,13 @@ import pandas as pd
 import pytest
 from mini_slurm import MiniSlurm, Unavailable, ask, install, wait_for
 from PIL import Image
-from small_study import REPOSITORY, snakemake, write_study
+from small_study import REPOSITORY, RESULTS, log_of, snakemake, write_study
+
+from dissect_iqa.study.tables import MARK
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
-TARGET = "results/correlations.parquet"
+TARGET = str(RESULTS / "correlations.parquet")
 MODELS = ("tiny_resnet", "tiny_mobile")
 #: Distorted pictures a reference: enough seconds of work to be caught in the middle.
 DISTORTED = 200
@@ -169,7 +171,9 @@ def test_everything_runs_on_the_nodes_as_asked(
         for model in MODELS
     }
     for job in extractions:
-        size = weights[job["Comment"].removeprefix("rule_extract_features_wildcards_own_")]
+        size = weights[
+            job["Comment"].removeprefix("rule_extract_features_wildcards_own_")[: -MARK - 1]
+        ]
         assert 0 <= int(job["MinMemoryNode"].rstrip("M")) - int(4000 + 4 * size) <= 2
     assert_same_results(local, study)
     assert not list(study.glob(".snakemake/slurm_logs/**/*.log")), "logs of success were kept"
@@ -189,14 +193,14 @@ def holder(path: Path) -> int | None:
 
 def freeze(study: Path, model: str = "*") -> tuple[str, int]:
     """Stop the first extraction that is at work in its middle; return its model and process."""
-    folder = study / "results/features/own"
+    folder = study / "results/shared/features/own"
     frozen: list[tuple[str, int]] = []
 
     def caught() -> bool:
-        for part in folder.glob(f"{model}.h5.part"):
+        for part in folder.glob(f"{model}.*.h5.part"):
             if part.stat().st_size > 50_000 and (process := holder(part)):
                 os.kill(process, signal.SIGSTOP)
-                frozen.append((part.name.removesuffix(".h5.part"), process))
+                frozen.append((part.name.partition(".")[0], process))
                 return True
         return False
 
@@ -213,7 +217,7 @@ def extraction(cluster: MiniSlurm, study: Path, model: str, state: str) -> dict[
     jobs = [
         job
         for job in records(cluster, "extract_features", study)
-        if job["Comment"].endswith(f"_own_{model}")
+        if f"_own_{model}_" in job["Comment"]
     ]
     return jobs[-1] if jobs and jobs[-1]["JobState"] == state else None
 
@@ -230,8 +234,7 @@ def update_node(node: str, state: str) -> None:
 
 def continued(study: Path, model: str) -> bool:
     """Tell whether the last extraction of a model began with rows of an earlier one."""
-    log = study / f"logs/extract_features/own/{model}.log"
-    return "pairs are there already" in log.read_text()
+    return "pairs are there already" in log_of(study, "extract_features", model).read_text()
 
 
 def test_nothing_finished_is_lost_whatever_happens(
@@ -269,8 +272,12 @@ def test_nothing_finished_is_lost_whatever_happens(
     run.process.wait()
     assert "CANCELLED" in run.text and "TIMEOUT" in run.text
     assert extraction(cluster, study, hanging, "RUNNING") is not None
-    finished = {path: path.stat().st_mtime_ns for path in study.glob("results/features/own/*.h5")}
-    assert [path.stem for path in finished] == [name for name in MODELS if name != hanging]
+    finished = {
+        path: path.stat().st_mtime_ns for path in study.glob("results/shared/features/own/*.h5")
+    }
+    assert [path.name.partition(".")[0] for path in finished] == [
+        name for name in MODELS if name != hanging
+    ]
 
     # and started again, first with no node at all
     for node in cluster.nodes:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 from plans import COLLECTING, planned
-from small_study import ONE_MORE, snakemake
+from small_study import ONE_MORE, RESULTS, shared, snakemake
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.file.verify import verify_cache
 from dissect_iqa.files.provenance import read_table
 from dissect_iqa.study.bundle import MANIFEST, bundle, read_manifest, unbundle
+from dissect_iqa.study.bundle_format import FORMAT
 from dissect_iqa.study.study import Study
 
 pytestmark = pytest.mark.xdist_group("workflow")
@@ -46,12 +47,12 @@ def test_snakemake_considers_everything_done(
     study = pack(finished_study, archive, monkeypatch, features=features)
     unbundle(archive, other)
     assert not planned(other)
-    assert not any(path.suffix == ".png" for path in (other / "results").glob("own/**/*"))
+    assert not any(path.suffix == ".png" for path in (other / "results/shared").glob("**/*"))
     assert not (other / "pictures").exists(), "pictures aren't ours to hand on"
     for dataset, name, spec in study.correlations():
-        read_table(other / f"results/correlations/{dataset}/{name}.parquet", spec)
+        read_table(other / study.shared("correlations", dataset, name), spec)
     for model in study.models:
-        cache = other / f"results/features/own/{model}.h5"
+        cache = other / study.shared("features", "own", model)
         assert cache.exists() == features
         if features:
             assert verify_cache(cache, study.spec("extract_features", "own", model)) == []
@@ -70,9 +71,10 @@ def test_a_colleague_goes_on_with_it(
     with (other / "config/models.tsv").open("a") as table:
         table.write(ONE_MORE)
     assert planned(other)["extract_features"] == 1
-    run = snakemake(other, "results/distances/own/tiny_mobile.parquet")
+    target = shared(other, "distances", "tiny_mobile")
+    run = snakemake(other, target)
     assert run.returncode == 0, run.stdout + run.stderr
-    table = read_table(other / "results/distances/own/tiny_mobile.parquet")
+    table = read_table(other / target)
     assert {"rmse", "cosine", "dists"} == set(table["distance"])
 
 
@@ -98,7 +100,7 @@ def test_unpacking_twice_is_harmless_but_nothing_else_is_overwritten(
     unbundle(archive, other)
     unbundle(archive, other)
     (other / CONFIG).write_text("models: [mine]\n")
-    summary = other / "results/summary.csv"
+    summary = other / RESULTS / "summary.csv"
     summary.unlink()
     with pytest.raises(UserError, match=r"config/config\.yaml: differs .* 0 more"):
         unbundle(archive, other)
@@ -112,14 +114,16 @@ def test_a_missing_or_stale_table_is_named(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "x.tar"
-    config = study / CONFIG
-    before = config.read_text()
-    config.write_text(before.replace("draws: 50", "draws: 51"))
-    with pytest.raises(UserError, match=r"correlations.*parquet: made with other settings"):
+    models = study / "config/models.tsv"
+    before = models.read_text()
+    models.write_text(before.replace("mobilenet\tnone", "mobilenet\tother"))
+    with pytest.raises(UserError, match=r"results/small/.*parquet: made with other settings"):
         pack(study, archive, monkeypatch)
-    config.write_text(before)
-    (study / "results/distances/own/tiny_mobile.parquet").unlink()
-    with pytest.raises(UserError, match=r"own/tiny_mobile\.parquet: not there, nor are 0 other"):
+    models.write_text(before)
+    (study / shared(study, "distances", "tiny_mobile")).unlink()
+    with pytest.raises(
+        UserError, match=r"own/tiny_mobile\.\w+\.parquet: not there, nor are 0 other"
+    ):
         pack(study, archive, monkeypatch)
     assert not archive.exists()
 
@@ -127,11 +131,11 @@ def test_a_missing_or_stale_table_is_named(
 def test_a_damaged_cache_is_not_handed_on(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = study / "results/features/own/tiny_mobile.h5"
+    cache = study / shared(study, "features", "tiny_mobile")
     content = bytearray(cache.read_bytes())
     content[len(content) // 2] ^= 1
     cache.write_bytes(content)
-    with pytest.raises(UserError, match=r"tiny_mobile\.h5"):
+    with pytest.raises(UserError, match=r"tiny_mobile\.\w+\.h5"):
         pack(study, tmp_path / "x.tar", monkeypatch, features=True)
 
 
@@ -187,7 +191,7 @@ def test_a_damaged_archive_is_named_and_puts_nothing_in_place(
 def test_an_archive_writes_to_a_study_only(tmp_path: Path, path: str) -> None:
     archive = tmp_path / "study.tar"
     entry = {"path": path, "bytes": 0, "sha256": "0" * 64, "modified_ns": 0, "fingerprint": None}
-    manifest = json.dumps({"format": 1, "files": [entry]}).encode()
+    manifest = json.dumps({"format": FORMAT, "files": [entry]}).encode()
     with tarfile.open(archive, "w") as tar:
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(manifest)
@@ -200,10 +204,10 @@ def test_an_archive_writes_to_a_study_only(tmp_path: Path, path: str) -> None:
 
 def test_a_manifest_of_another_format_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "study.tar"
-    manifest = json.dumps({"format": 2, "files": []}).encode()
+    manifest = json.dumps({"format": 1, "files": []}).encode()
     with tarfile.open(archive, "w") as tar:
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(manifest)
         tar.addfile(info, io.BytesIO(manifest))
-    with pytest.raises(UserError, match="format 2, this version reads 1"):
+    with pytest.raises(UserError, match="format 1, this version reads 2"):
         read_manifest(archive)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from features_data import make_dataset
 from PIL import Image
-from small_study import snakemake
+from small_study import log_of, shared, snakemake
 
 from dissect_iqa.datasets.changed import DAMAGE, changed_files, note_damage, still_damaged, sums_of
 from dissect_iqa.doctor.inputs import data_sets
 from dissect_iqa.errors import UserError
 from dissect_iqa.features.forward.pictures import Loader
+from dissect_iqa.files.provenance import read_table
 from dissect_iqa.files.sums import sums
 from dissect_iqa.study.config_files import config_values
 from dissect_iqa.study.own_files import OwnFiles
@@ -87,15 +88,20 @@ def test_pictures_that_went_elsewhere_are_no_change(here):
 @pytest.mark.slow
 def test_a_changed_picture_runs_its_data_set_again_and_then_all_is_done(study):
     invert(study / "pictures/a_3.png")
-    target = "results/correlations/own/psnr.parquet"
     plan = snakemake(study, "--dry-run")
     assert "a_3.png" in plan.stdout + plan.stderr and "Nothing to be done" not in plan.stdout
     for rule in ("fetch_dataset", "extract_features", "score_baselines"):
         assert rule in plan.stdout
-    before = (study / "results/distances/own/psnr.parquet").read_bytes()
+    target = shared(study, "correlations", "psnr")
     run = snakemake(study, target)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (study / "results/distances/own/psnr.parquet").read_bytes() != before
+    new, old = sorted(
+        (study / "results/shared/distances/own").glob("psnr.*"),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
+    assert new.name == Path(shared(study, "distances", "psnr")).name
+    assert not read_table(new)["value"].equals(read_table(old)["value"])
     again = snakemake(study, "--dry-run", target)
     assert "Nothing to be done" in again.stdout + again.stderr
     assert "changed since" not in again.stdout + again.stderr
@@ -104,11 +110,11 @@ def test_a_changed_picture_runs_its_data_set_again_and_then_all_is_done(study):
 @pytest.mark.slow
 def test_features_of_the_very_same_things_are_kept(study):
     """Tables that were only made again cost no second extraction."""
-    target = "results/features/own/tiny_mobile.h5"
+    target = shared(study, "features", "tiny_mobile")
     before = (study / target).read_bytes()
     run = snakemake(study, target, "--forcerun", "fetch_dataset")
     assert run.returncode == 0, run.stdout + run.stderr
-    log = (study / "logs/extract_features/own/tiny_mobile.log").read_text()
+    log = log_of(study, "extract_features", "tiny_mobile").read_text()
     assert "nothing to extract" in log
     assert (study / target).read_bytes() == before
     again = snakemake(study, "--dry-run", target)

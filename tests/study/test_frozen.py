@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from small_study import REPOSITORY, snakemake, write_study
+from small_study import REPOSITORY, shared, snakemake, write_study
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.study.config_files import config_values
@@ -122,7 +122,8 @@ def test_files_edited_in_the_middle_of_a_run(study: Path) -> None:
     undisturbed = Path(shutil.copytree(study, study.with_name("undisturbed")))
     (undisturbed / "go").touch()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    options = ("results/summary.csv", "--cores", "2", "--configfile", "config/more.yaml")
+    options = ("results/more/summary.csv", "--cores", "2", "--configfile", "config/more.yaml")
+    slow = shared(study, "features", "slow")
     process = subprocess.Popen(
         [*command, "--directory", str(study), *options],
         stdout=subprocess.PIPE,
@@ -137,28 +138,29 @@ def test_files_edited_in_the_middle_of_a_run(study: Path) -> None:
     (study / "go").touch()
     output = process.communicate(timeout=600)[0]
     assert process.returncode == 0, output
-    assert snakemake(undisturbed, "results/summary.csv").returncode == 0
-    for name in ("results/summary.csv", "results/published.csv", "results/features/own/slow.h5"):
+    assert snakemake(undisturbed, *options).returncode == 0
+    for name in ("results/more/summary.csv", "results/more/published.csv", slow):
         assert (study / name).read_bytes() == (undisturbed / name).read_bytes(), name
     run = snakemake(study, "--dry-run")
     assert run.returncode != 0 and "config.yaml" in run.stdout + run.stderr
-    for name in ("config.yaml", "datasets.yaml"):
+    for name in ("config.yaml", "more.yaml", "datasets.yaml"):
         shutil.copy(undisturbed / "config" / name, study / "config" / name)
-    run = snakemake(study, "--dry-run", "results/summary.csv")
-    stale = "results/features/own/tiny_resnet.h5"
+    run = snakemake(study, "--dry-run", *options)
+    stale = shared(study, "features", "tiny_resnet")
     assert run.returncode == 0 and stale in run.stdout, run.stdout + run.stderr
-    assert "results/features/own/tiny_mobile.h5" not in run.stdout
+    assert shared(study, "features", "tiny_mobile") not in run.stdout
 
 
 def test_a_snakemake_on_another_node_works_from_the_copy(study: Path) -> None:
     """What an executor starts there parses the workflow again, but reads no configuration."""
     (copy,) = (study / FOLDER).glob("*.json")
-    shutil.rmtree(study / "config")
-    target = study / "results/correlations/own/psnr.parquet"
+    target = study / shared(study, "correlations", "psnr")
     before = target.read_bytes()
+    mark = target.suffixes[-2].removeprefix(".")
+    shutil.rmtree(study / "config")
     target.unlink()
     job = ("--mode", "remote", "--force", "--nolock", "--allowed-rules", "correlate")
-    wanted = ("--target-jobs", "correlate:dataset=own,name=psnr")
+    wanted = ("--target-jobs", f"correlate:dataset=own,name=psnr,mark={mark}")
     assert VARIABLE not in os.environ
     run = snakemake(study, *job, *wanted)
     assert run.returncode != 0 and f"{VARIABLE} isn't set" in run.stdout + run.stderr

@@ -13,7 +13,7 @@ import pytest
 import torch
 from model_rows import make_row
 from safetensors.torch import load_file
-from small_study import REPOSITORY, make_pictures, write_study
+from small_study import REPOSITORY, RESULTS, make_pictures, write_study
 
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.datasets.base import index_folder
@@ -281,12 +281,12 @@ def test_a_study_is_rehearsed_end_to_end(tmp_path: Path) -> None:
         "pictures",
         "rehearsal",
     ]
-    results = folder / "rehearsal/results"
+    results = folder / "rehearsal" / RESULTS
     for figure in (name for name, record in FIGURES.items() if not record.needs):
         assert (results / f"figures/{figure}.pdf").stat().st_size > 1000
     assert "Rehearsal: " in (results / "claims.md").read_text()
     assert "This was a rehearsal" in (results / "methods.md").read_text()
-    assert set(pd.read_csv(results / "summary.csv")["note"]) == {"rehearsal, no result"}
+    assert set(pd.read_csv(results / "summary.csv")["of_study"]) == {"rehearsal, no result"}
     assert not list(folder.glob("rehearsal/resources/weights/*.safetensors"))
 
 

@@ -60,7 +60,7 @@ def test_configuration_that_snakemake_itself_could_not_read(
 ) -> None:
     change("config.yaml", b"# f\xfcr\n")
     (line,) = planned(folder)
-    assert line.startswith("config/config.yaml, line 7: byte 0xfc is not UTF-8")
+    assert line.startswith("config/config.yaml, line 8: byte 0xfc is not UTF-8")
 
 
 def test_all_files_are_checked_before_anything_starts(
@@ -99,8 +99,12 @@ def test_comparisons_and_the_command_line(
 
 
 def test_what_is_asked_after_planning_began(folder: Path) -> None:
-    (line,) = planned(folder, "results/features/own/tiny_resnot.h5")
+    (line,) = planned(folder, "results/shared/features/own/tiny_resnot.0123456789.h5")
     assert line == "no model 'tiny_resnot' in config/models.tsv (did you mean 'tiny_resnet'?)"
+    (line,) = planned(folder, "results/shared/features/own/tiny_resnet.0123456789.h5")
+    assert re.match(
+        r"tiny_resnet on own, 0123456789: this study doesn't make that .* but [0-9a-f]{10};", line
+    )
 
 
 SMALL = (

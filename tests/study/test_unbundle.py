@@ -70,7 +70,7 @@ def packed(
     if entries is None:
         entries = [entry(name, data) for name, data in files.items()]
     if manifest is None:
-        manifest = json.dumps({"format": 1, "files": entries}).encode()
+        manifest = json.dumps({"format": 2, "files": entries}).encode()
     with tarfile.open(path, mode) as tar:
         for name, data in {MANIFEST: manifest, **files}.items():
             info = tarfile.TarInfo(name)
@@ -119,7 +119,7 @@ def test_a_well_meant_archive_is_in_place_with_its_times(tmp_path: Path) -> None
         "Snakefile",
         "results/net.py",
         "results/report.html",
-        "results/features/own/net.py",
+        "results/shared/features/own/net.py",
         "results/x.h5",
         "results/",
         "results",
@@ -150,7 +150,7 @@ def test_a_well_meant_archive_is_in_place_with_its_times(tmp_path: Path) -> None
     ],
 )
 def test_what_no_study_holds_is_refused(tmp_path: Path, path: str) -> None:
-    manifest = json.dumps({"format": 1, "files": [entry(path, b"x")]}).encode()
+    manifest = json.dumps({"format": 2, "files": [entry(path, b"x")]}).encode()
     archive = packed(tmp_path / "x.tar", {}, manifest=manifest)
     refused(archive, tmp_path / "new", r"x\.tar: ")
     assert not (tmp_path / "new").exists() and not (tmp_path / "evil.csv").exists()
@@ -164,7 +164,7 @@ def test_what_studies_hold() -> None:
         "resources/datasets/own/provenance.json",
         "results/claims.md",
         "results/figures/depth.svg",
-        "results/features/own/a.h5",
+        "results/shared/features/own/a.h5",
         "results/correlations/own/a.parquet",
         record("results/summary.csv"),
     ):
@@ -385,9 +385,9 @@ def test_manifest_entries_of_another_kind(tmp_path: Path, change: dict[str, Any]
         b"{",
         b"[" * 100_000,
         b"\xff",
-        b'{"format": 1}',
-        b'{"format": 1, "files": 3}',
-        b'{"format": 1, "files": [1]}',
+        b'{"format": 2}',
+        b'{"format": 2, "files": 3}',
+        b'{"format": 2, "files": [1]}',
         b'{"format": 1e999, "files": []}',
     ],
 )

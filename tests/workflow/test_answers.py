@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 from plans import COLLECTING, planned
-from small_study import snakemake, write_study
+from small_study import RESULTS, snakemake, write_study
 
 from dissect_iqa.files.provenance import read_table
 from dissect_iqa.study.bundle import bundle, unbundle
@@ -48,7 +48,7 @@ def study(finished: Path, tmp_path: Path) -> Path:
 
 def test_every_answer_is_there_and_counted_once(finished: Path) -> None:
     assert not planned(finished)
-    results = finished / "results"
+    results = finished / RESULTS
     summary = pd.read_csv(results / "summary.csv")
     assert set(summary["dataset"]) == {"own", "own_shift", "light"}
     # opinions are transferred to opinions only, and there are no others here
@@ -68,7 +68,7 @@ def test_every_answer_is_there_and_counted_once(finished: Path) -> None:
     methods = (results / "methods.md").read_text()
     assert "What layers see was measured" in methods and "distorted pictures moved" in methods
     assert not list((results / "contests").glob("own_shift*"))
-    assert not (results / "readouts").exists()
+    assert not (finished / "results/shared/readouts").exists()
 
 
 def test_another_misalignment_leaves_the_rest_alone(study: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_colleague_has_all_of_it(
     shutil.copytree(study / "pictures", tmp_path / "colleague/pictures")
     assert not planned(tmp_path / "colleague"), "who has the parent's pictures needs no others"
     for path in ("thresholds/light/stimuli.parquet", "invariance/own_shift/summary.csv"):
-        assert (tmp_path / "colleague/results" / path).is_file()
+        assert (tmp_path / "colleague" / RESULTS / path).is_file()
 
 
 def test_a_misaligned_data_set_needs_its_parent(study: Path) -> None:

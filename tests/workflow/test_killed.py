@@ -13,10 +13,9 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from small_study import REPOSITORY, snakemake, write_study
+from small_study import REPOSITORY, log_of, shared, snakemake, write_study
 
 MODEL = "net\tdemo\ttorchvision\tresnet50\tseed:0\tauto\timagenet\tnone\tresnet\tnone\n"
-CACHE = "results/features/own/net.h5"
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +33,27 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = snakemake(folder, *inputs)
     assert run.returncode == 0, run.stderr
     whole = Path(shutil.copytree(folder, folder.with_name("whole")))
-    assert snakemake(whole, CACHE).returncode == 0
+    assert snakemake(whole, cache_of(whole)).returncode == 0
     return folder
+
+
+def cache_of(folder: Path) -> str:
+    """Return where the network's features lie, or will lie."""
+    return shared(folder, "features", "net")
 
 
 def start(folder: Path) -> subprocess.Popen:
     """Start Snakemake and return when the job has written some rows."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    cache = cache_of(folder)
     process = subprocess.Popen(
-        [*command, "--directory", str(folder), "--cores", "2", CACHE],
+        [*command, "--directory", str(folder), "--cores", "2", cache],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,
         start_new_session=True,
     )
-    part = folder / f"{CACHE}.part"
+    part = folder / f"{cache}.part"
     deadline = time.monotonic() + 120
     while not part.exists() or part.stat().st_size < 600_000:
         assert process.poll() is None and time.monotonic() < deadline
@@ -75,6 +80,7 @@ def content(path: Path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("victim", ["job", "snakemake", "wall time"])
 def test_the_next_run_goes_on_to_the_same_numbers(ready: Path, tmp_path: Path, victim: str) -> None:
     study = Path(shutil.copytree(ready, tmp_path / "study"))
+    cache = cache_of(study)
     process = start(study)
     job = job_of(process)
     if victim == "job":
@@ -88,15 +94,15 @@ def test_the_next_run_goes_on_to_the_same_numbers(ready: Path, tmp_path: Path, v
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(60)
     if victim != "snakemake":
-        assert not (study / CACHE).exists() and (study / f"{CACHE}.part").exists()
+        assert not (study / cache).exists() and (study / f"{cache}.part").exists()
     if victim != "job":
         assert snakemake(study, "--unlock").returncode == 0
-    run = snakemake(study, CACHE)
+    run = snakemake(study, cache)
     assert run.returncode == 0, run.stdout + run.stderr
     if victim != "snakemake":
-        log = (study / "logs/extract_features/own/net.log").read_text()
+        log = log_of(study, "extract_features", "net").read_text()
         assert "pairs are there already" in log
-    expected, found = content(ready.with_name("whole") / CACHE), content(study / CACHE)
+    expected, found = content(ready.with_name("whole") / cache), content(study / cache)
     assert list(found) == list(expected)
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
-    assert not (study / f"{CACHE}.part").exists()
+    assert not (study / f"{cache}.part").exists()

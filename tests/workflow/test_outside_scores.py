@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from plans import COLLECTING, planned
-from small_study import snakemake, write_study
+from small_study import RESULTS, shared, snakemake, write_study
 
 from dissect_iqa.files.provenance import read_table
 from dissect_iqa.study.bundle import bundle, unbundle
@@ -66,7 +66,7 @@ def study(finished: Path, tmp_path: Path) -> Path:
 
 def test_they_are_in_every_table(finished: Path) -> None:
     assert not planned(finished)
-    results = finished / "results"
+    results = finished / RESULTS
     summary = pd.read_csv(results / "summary.csv").set_index(["dataset", "model"])
     assert summary.loc[("own", "theirs"), "best"] == pytest.approx(1)
     assert summary.loc[("own", "theirs"), "tuned_on"] == "KADID-10k"
@@ -86,7 +86,7 @@ def test_only_what_changed_runs_again(study: Path) -> None:
     write_scores(study, change=20)
     later = COLLECTING + Counter(correlate=1, plot_invariance=1, plot_answers=1)
     assert planned(study) == later + Counter(read_scores=1)
-    run = snakemake(study, "results/distances/own/theirs.parquet")
+    run = snakemake(study, shared(study, "distances", "theirs"))
     assert run.returncode == 0, run.stdout + run.stderr
     assert planned(study) == later
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from small_study import REPOSITORY, snakemake, write_study
+from small_study import REPOSITORY, shared, snakemake, write_study
 
 from dissect_iqa.files.provenance import read_table
 
@@ -45,11 +45,11 @@ def test_metrics_of_the_real_pairs_come_out_of_the_workflow(tmp_path: Path) -> N
     assert run.returncode == 0, run.stdout + run.stderr
     compared = 0
     for name, (published, allowed) in METRICS.items():
-        found = read_table(study / f"results/distances/real/{name}.parquet")
+        found = read_table(study / shared(study, "distances", name, "real"))
         found = found.set_index("distorted")["value"]
         for row in values[values["metric"] == published].itertuples():
             assert found[row.distorted] == pytest.approx(row.value, abs=allowed), (name, row)
             compared += 1
     assert compared >= 8
-    table = read_table(study / "results/distances/real/tiny_mobile.parquet")
+    table = read_table(study / shared(study, "distances", "tiny_mobile", "real"))
     assert (table["value"] > 0).all() and table["pair"].nunique() == 3

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from plans import COLLECTING, PLOTS, UNIVERSES, planned
-from small_study import DATASETS, ONE_MORE, REPOSITORY, snakemake, write_study
+from small_study import DATASETS, ONE_MORE, REPOSITORY, RESULTS, shared, snakemake, write_study
 
 from dissect_iqa.files.provenance import read_table, table_provenance, write_table
 from dissect_iqa.study.stages import STAGES
@@ -216,7 +216,7 @@ def test_bad_pictures_and_scores_are_named_before_long_work(
 
 
 def test_unknown_layer_is_named_and_finished_outputs_stay(study: Path) -> None:
-    finished = study / "results/correlations/own/tiny_mobile.parquet"
+    finished = study / shared(study, "correlations", "tiny_mobile")
     before = finished.read_bytes()
     edit(study / "config/models.tsv", "seed:0\tauto\t", "seed:0\tlayer1.0;layer9.0\t")
     run = snakemake(study)
@@ -227,12 +227,14 @@ def test_unknown_layer_is_named_and_finished_outputs_stay(study: Path) -> None:
 
 
 def test_a_cut_table_is_refused_not_read(study: Path) -> None:
-    table = study / "results/distances/own/tiny_resnet.parquet"
+    table = study / shared(study, "distances", "tiny_resnet")
     table.write_bytes(table.read_bytes()[:-100])
     run = snakemake(study)
     output = run.stdout + run.stderr
     assert run.returncode != 0
-    assert re.search(r"error: .*tiny_resnet\.parquet: .*Delete it and run again", output), output
+    assert re.search(r"error: .*tiny_resnet\.\w+\.parquet: .*Delete it and run again", output), (
+        output
+    )
 
 
 def test_two_data_sets_share_weights(study: Path) -> None:
@@ -265,7 +267,7 @@ def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:
         file.write("figures:\n  distance: nnls_mse\n")
     run = snakemake(study)
     assert run.returncode == 0, run.stdout + run.stderr
-    summary = pd.read_csv(study / "results/summary.csv").query("model == 'tiny_resnet'")
+    summary = pd.read_csv(study / RESULTS / "summary.csv").query("model == 'tiny_resnet'")
     found = set(summary.loc[summary["dataset"] == "own", "distance"])
     fitted = {"nnls_mse", "nnls_mse on ends", "nnls_mse@twin", "nnls_mse@twin on ends"}
     assert found == {"rmse", "cosine", "euclidean on ends", "rmse on ends"} | fitted
@@ -281,7 +283,7 @@ def test_extraction_and_baselines_refuse_another_data_set(study: Path) -> None:
         path = study / "resources/datasets/own" / name
         facts = table_provenance(path)
         write_table(read_table(path), path, facts["spec"].replace("scores", "others"), root=".")
-    targets = ("results/features/own/tiny_mobile.h5", "results/distances/own/psnr.parquet")
+    targets = (shared(study, "features", "tiny_mobile"), shared(study, "distances", "psnr"))
     for target in targets:
         (study / target).unlink()
     run = snakemake(study, "--keep-going", *targets)

@@ -150,6 +150,24 @@ def test_selection_by_id_set_and_pattern_keeps_the_order_of_the_table():
     assert all(row.set == "paper" for row in select(models, ["paper"]))
 
 
+def test_a_minus_leaves_out_what_others_name():
+    models = read_models(MODELS)
+    paper = select(models, ["paper"])
+    name = paper[3].id
+    left = select(models, [f"-{name}", "paper"])
+    assert left == [row for row in paper if row.id != name]
+    assert select(models, ["paper", "demo", "-paper"]) == select(models, ["demo"])
+    found = select(models, ["timm:resnet18.a*", f"-{select(models, ['timm:resnet18.a1*'])[0].id}"])
+    assert found == select(models, ["timm:resnet18.a[!1]*"])
+    for patterns, words in (
+        (["paper", "-pper"], "'pper' is neither an id nor a set"),
+        (["demo", f"-{name}"], "takes out nothing: nothing else names"),
+        (["demo", "-demo"], "nothing is left without craft"),
+    ):
+        with pytest.raises(UserError, match=words):
+            select(models, patterns)
+
+
 def test_an_unknown_pattern_gets_suggestions():
     models = read_models(MODELS)
     with pytest.raises(UserError, match="did you mean 'resnet50_in1k'"):

@@ -3,10 +3,13 @@ import os
 import re
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.study.folder import check_folder, claim_folder
 from dissect_iqa.study.frozen import VARIABLE, freeze, thaw
+from dissect_iqa.study.partial import Failed, finish_without
 from dissect_iqa.study.planning import Told
 from dissect_iqa.study.study import Study
 from dissect_iqa.study.summary import print_study
+from dissect_iqa.study.tables import MARK, SHARED
 from dissect_iqa.study.upfront import check_upfront
 
 with told(logger.error):
@@ -16,6 +19,7 @@ with told(logger.error):
         rest = [file for file in map(str, workflow.configfiles) if file not in given]
         values, command_line = config, workflow.config_settings.config
         read = Study.from_values(values, [*reversed(given), *rest], command_line)
+        check_folder(read)
         for notice in read.own.notices():
             logger.warning(notice)
         read.own.note_damage(read.folder / "resources")
@@ -37,14 +41,16 @@ envvars:
     VARIABLE,
 
 
-config = {**config, "study": os.environ[VARIABLE]}
+config = {**config, "study": study.name, "frozen_study": os.environ[VARIABLE]}
 
 
-# A rehearsal writes what it makes into a folder of its own.
+# What a study concludes lies in its own folder, what studies share in another. A rehearsal writes
+# all of it into a folder of its own.
 pathvars:
-    results=str(study.folder / "results"),
+    results=str(study.results / study.name),
+    shared=str(study.results / SHARED),
     resources=str(study.folder / "resources"),
-    logs=str(study.folder / "logs"),
+    logs=str(study.folder / "logs" / study.name),
 
 
 def checked(wildcards):
@@ -52,6 +58,16 @@ def checked(wildcards):
     with told(logger.error):
         check_upfront(study, study.folder / "resources")
     return []
+
+
+def distances(dataset, names):
+    """Return the paths of models' and metrics' distances on a data set."""
+    return [study.shared("distances", dataset, name) for name in names]
+
+
+def features(model, datasets):
+    """Return the paths of a model's features on some data sets."""
+    return [study.shared("features", dataset, model) for dataset in datasets]
 
 
 METRIC = "|".join(study.config.baselines) or "no_baseline"
@@ -63,5 +79,7 @@ wildcard_constraints:
     metric=METRIC,
     outside=OUTSIDE,
     # everything that is no metric; listing thousands of ids here would slow the planning down
-    model=rf"(?!(?:{METRIC}|{OUTSIDE})\.\w+$)[^/]+",
+    model=rf"(?!(?:{METRIC}|{OUTSIDE})\.[0-9a-f]+\.\w+$)[^/]+",
     name="[^/]+",
+    # of what a shared file was made from; see dissect_iqa.study.tables
+    mark=f"[0-9a-f]{{{MARK}}}",

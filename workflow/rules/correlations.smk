@@ -3,26 +3,26 @@
 
 rule correlate:
     input:
-        distances="<results>/distances/{dataset}/{name}.parquet",
+        distances=lambda wildcards: study.shared(
+            "distances", wildcards.dataset, wildcards.name
+        ),
         readouts=lambda wildcards: (
-            ["<results>/readouts/{dataset}/{name}.parquet"]
+            [study.shared("readouts", wildcards.dataset, wildcards.name)]
             if study.has_readouts(wildcards.dataset, wildcards.name)
             else []
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
-        "<results>/correlations/{dataset}/{name}.parquet",
+        "<shared>/correlations/{dataset}/{name}.{mark}.parquet",
     log:
-        "<logs>/correlate/{dataset}/{name}.log",
+        "<logs>/correlate/{dataset}/{name}.{mark}.log",
     conda:
         "../../envs/tables.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        spec=lambda wildcards: study.spec(
-            "correlate", wildcards.dataset, wildcards.name
-        ),
+        spec=lambda wildcards: study.marked_spec("correlate", *wildcards),
     message:
         "Correlation of {wildcards.name} with the scores of {wildcards.dataset}"
     script:
@@ -32,7 +32,7 @@ rule correlate:
 rule collect:
     input:
         [
-            f"<results>/correlations/{dataset}/{name}.parquet"
+            study.shared("correlations", dataset, name)
             for dataset, name, _ in study.correlations()
         ],
         pairs=expand(
@@ -71,10 +71,8 @@ rule collect:
 rule hold_contests:
     input:
         correlations="<results>/correlations.parquet",
-        distances=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{name}.parquet",
-            dataset=wildcards.dataset,
-            name=study.scored(wildcards.dataset),
+        distances=lambda wildcards: distances(
+            wildcards.dataset, study.scored(wildcards.dataset)
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
@@ -97,10 +95,8 @@ rule hold_contests:
 rule judge_pairs:
     input:
         correlations="<results>/correlations.parquet",
-        distances=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{name}.parquet",
-            dataset=wildcards.dataset,
-            name=study.scored(wildcards.dataset),
+        distances=lambda wildcards: distances(
+            wildcards.dataset, study.scored(wildcards.dataset)
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:

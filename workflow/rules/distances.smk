@@ -4,12 +4,14 @@ from dissect_iqa.baselines.names import BASELINES
 
 rule measure_distances:
     input:
-        features="<results>/features/{dataset}/{model}.h5",
+        features=lambda wildcards: study.shared(
+            "features", wildcards.dataset, wildcards.model
+        ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
-        "<results>/distances/{dataset}/{model}.parquet",
+        "<shared>/distances/{dataset}/{model}.{mark}.parquet",
     log:
-        "<logs>/measure_distances/{dataset}/{model}.log",
+        "<logs>/measure_distances/{dataset}/{model}.{mark}.log",
     conda:
         "../../envs/dissect-iqa.yaml"
     resources:
@@ -20,9 +22,7 @@ rule measure_distances:
             attempt * int(15 + input.size_mb / 20)
         ),
     params:
-        spec=lambda wildcards: study.spec(
-            "measure_distances", wildcards.dataset, wildcards.model
-        ),
+        spec=lambda wildcards: study.marked_spec("measure_distances", *wildcards),
     message:
         "Distances at every layer of {wildcards.model} on {wildcards.dataset}"
     script:
@@ -32,19 +32,18 @@ rule measure_distances:
 rule fit_readouts:
     input:
         # its own, then those of the data sets that are fitted to and measured here
-        features=lambda wildcards: expand(
-            "<results>/features/{dataset}/{model}.h5",
-            dataset=[wildcards.dataset, *study.readout_sources(wildcards.dataset)],
-            model=wildcards.model,
+        features=lambda wildcards: features(
+            wildcards.model,
+            [wildcards.dataset, *study.readout_sources(wildcards.dataset)],
         ),
         pairs=lambda wildcards: expand(
             "<resources>/datasets/{dataset}/pairs.parquet",
             dataset=[wildcards.dataset, *study.readout_sources(wildcards.dataset)],
         ),
     output:
-        "<results>/readouts/{dataset}/{model}.parquet",
+        "<shared>/readouts/{dataset}/{model}.{mark}.parquet",
     log:
-        "<logs>/fit_readouts/{dataset}/{model}.log",
+        "<logs>/fit_readouts/{dataset}/{model}.{mark}.log",
     conda:
         "../../envs/dissect-iqa.yaml"
     threads: 2
@@ -54,9 +53,7 @@ rule fit_readouts:
         ),
         runtime=lambda wildcards, input, attempt: (attempt * int(120 + input.size_mb)),
     params:
-        spec=lambda wildcards: study.spec(
-            "fit_readouts", wildcards.dataset, wildcards.model
-        ),
+        spec=lambda wildcards: study.marked_spec("fit_readouts", *wildcards),
     message:
         "Readouts fitted to {wildcards.model} on {wildcards.dataset}"
     script:
@@ -72,9 +69,9 @@ rule score_baselines:
             model=study.trunk(wildcards.metric) or [],
         ),
     output:
-        "<results>/distances/{dataset}/{metric}.parquet",
+        "<shared>/distances/{dataset}/{metric}.{mark}.parquet",
     log:
-        "<logs>/score_baselines/{dataset}/{metric}.log",
+        "<logs>/score_baselines/{dataset}/{metric}.{mark}.log",
     conda:
         "../../envs/dissect-iqa.yaml"
     threads: 2
@@ -83,9 +80,7 @@ rule score_baselines:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        spec=lambda wildcards: study.spec(
-            "score_baselines", wildcards.dataset, wildcards.metric
-        ),
+        spec=lambda wildcards: study.marked_spec("score_baselines", *wildcards),
     message:
         "Baseline {wildcards.metric} on {wildcards.dataset}"
     script:
@@ -98,15 +93,13 @@ rule read_scores:
         # the pairs by whose file names they are known, where those here are displaced
         parent=lambda wildcards: study.parent_tables(wildcards.dataset),
     output:
-        "<results>/distances/{dataset}/{outside}.parquet",
+        "<shared>/distances/{dataset}/{outside}.{mark}.parquet",
     log:
-        "<logs>/read_scores/{dataset}/{outside}.log",
+        "<logs>/read_scores/{dataset}/{outside}.{mark}.log",
     conda:
         "../../envs/tables.yaml"
     params:
-        spec=lambda wildcards: study.spec(
-            "read_scores", wildcards.dataset, wildcards.outside
-        ),
+        spec=lambda wildcards: study.marked_spec("read_scores", *wildcards),
     message:
         "Scores of {wildcards.outside} on {wildcards.dataset}, from outside"
     script:

@@ -4,11 +4,11 @@
 rule explain_factors:
     input:
         correlations="<results>/correlations.parquet",
-        distances=expand(
-            "<results>/distances/{dataset}/{model}.parquet",
-            dataset=study.rated(),
-            model=study.models,
-        ),
+        distances=[
+            path
+            for dataset in study.rated()
+            for path in distances(dataset, study.models)
+        ],
         pairs=expand(
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.rated()
         ),

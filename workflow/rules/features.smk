@@ -8,11 +8,11 @@ rule extract_features:
         weights="<resources>/weights/{model}.safetensors",
     output:
         # one that is there and still right is kept, see dissect_iqa.features.file.shared.still_valid
-        update("<results>/features/{dataset}/{model}.h5"),
+        update("<shared>/features/{dataset}/{model}.{mark}.h5"),
     log:
-        "<logs>/extract_features/{dataset}/{model}.log",
+        "<logs>/extract_features/{dataset}/{model}.{mark}.log",
     benchmark:
-        "<results>/benchmarks/extract_features/{dataset}/{model}.tsv"
+        "<shared>/benchmarks/extract_features/{dataset}/{model}.{mark}.tsv"
     conda:
         "../../envs/dissect-iqa.yaml"
     threads: 4
@@ -26,9 +26,7 @@ rule extract_features:
             attempt * int(60 + input.size_mb / 4)
         ),
     params:
-        spec=lambda wildcards: study.spec(
-            "extract_features", wildcards.dataset, wildcards.model
-        ),
+        spec=lambda wildcards: study.marked_spec("extract_features", *wildcards),
     message:
         "Features of {wildcards.model} on {wildcards.dataset}"
     script:

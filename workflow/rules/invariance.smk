@@ -3,15 +3,11 @@
 
 rule measure_invariance:
     input:
-        aligned=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{name}.parquet",
-            dataset=study.dataset(wildcards.dataset).of,
-            name=study.scored_twice(wildcards.dataset),
+        aligned=lambda wildcards: distances(
+            study.dataset(wildcards.dataset).of, study.scored_twice(wildcards.dataset)
         ),
-        misaligned=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{name}.parquet",
-            dataset=wildcards.dataset,
-            name=study.scored_twice(wildcards.dataset),
+        misaligned=lambda wildcards: distances(
+            wildcards.dataset, study.scored_twice(wildcards.dataset)
         ),
         aligned_pairs=lambda wildcards: expand(
             "<resources>/datasets/{dataset}/pairs.parquet",

@@ -3,15 +3,9 @@
 
 rule walk_multiverse:
     input:
-        networks=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{model}.parquet",
-            dataset=wildcards.dataset,
-            model=study.models,
-        ),
-        metrics=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{metric}.parquet",
-            dataset=wildcards.dataset,
-            metric=study.metrics(wildcards.dataset),
+        networks=lambda wildcards: distances(wildcards.dataset, study.models),
+        metrics=lambda wildcards: distances(
+            wildcards.dataset, study.metrics(wildcards.dataset)
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:

@@ -3,10 +3,8 @@
 
 rule find_thresholds:
     input:
-        distances=lambda wildcards: expand(
-            "<results>/distances/{dataset}/{name}.parquet",
-            dataset=wildcards.dataset,
-            name=study.scored(wildcards.dataset),
+        distances=lambda wildcards: distances(
+            wildcards.dataset, study.scored(wildcards.dataset)
         ),
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:

@@ -9,9 +9,9 @@ with job(snakemake.log[0]):
     from dissect_iqa.files.provenance import read_table, write_csv, write_table
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     correlations = (
-        read_table(study.folder / f"results/correlations/{dataset}/{name}.parquet", spec)
+        read_table(study.shared("correlations", dataset, name), spec)
         for dataset, name, spec in study.correlations()
     )
     pairs = study.read("fetch_dataset", study.datasets, snakemake.input.pairs)

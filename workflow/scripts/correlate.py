@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.files.provenance import read_table, write_table
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.name
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
     paths = [snakemake.input.distances, *snakemake.input.readouts]

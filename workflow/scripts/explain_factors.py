@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.models.architecture import count_parameters
     from dissect_iqa.study.frozen import thaw
 
-    study, given = thaw(snakemake.config["study"]), snakemake.input
+    study, given = thaw(snakemake.config["frozen_study"]), snakemake.input
     table = read_table(given.correlations, study.spec("collect"))
     pairs = study.read("fetch_dataset", study.rated(), given.pairs)
     factors = explain_factors(

@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.models.load import load_network
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model
     row, weights = study.row(model), snakemake.input.weights
     study.own.require_unchanged(row)

@@ -11,7 +11,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.study.frozen import thaw
     from dissect_iqa.study.upfront import check_sizes
 
-    study, name = thaw(snakemake.config["study"]), snakemake.wildcards.dataset
+    study, name = thaw(snakemake.config["frozen_study"]), snakemake.wildcards.dataset
     fetch_dataset(
         study.datasets[name],
         folder=Path(snakemake.output.pairs).parent,

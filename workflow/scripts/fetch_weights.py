@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.models.weights.fetch_weights import fetch_weights
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     row = study.row(snakemake.wildcards.model)
     study.own.require_unchanged(row)
     fetch_weights(

@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.study.frozen import thaw
     from dissect_iqa.thresholds.find_thresholds import find_thresholds, summarise_thresholds
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     dataset = snakemake.wildcards.dataset
     pairs = read_table(snakemake.input.pairs, study.spec("fetch_dataset", dataset))
     measured = study.read_distances(dataset, study.scored(dataset), snakemake.input.distances)

@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.readouts.fit_readouts import fit_readouts
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     dataset, model = snakemake.wildcards.dataset, snakemake.wildcards.model
     names = [dataset, *study.readout_sources(dataset)]
     tables = zip(names, snakemake.input.pairs, strict=True)

@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.files.provenance import read_table, write_table
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     dataset = snakemake.wildcards.dataset
     best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
     names = study.scored(dataset)

@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.files.provenance import read_table, write_csv, write_table
     from dissect_iqa.study.frozen import thaw
 
-    study, made = thaw(snakemake.config["study"]), snakemake.output
+    study, made = thaw(snakemake.config["frozen_study"]), snakemake.output
     data = snakemake.wildcards.dataset
     best = summarise(read_table(snakemake.input.correlations, study.spec("collect")))
     tables = dict(study.read_distances(data, study.scored(data), snakemake.input.distances))

@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.invariance.measure_invariance import measure_invariance, summarise_invariance
     from dissect_iqa.study.frozen import thaw
 
-    study, given = thaw(snakemake.config["study"]), snakemake.input
+    study, given = thaw(snakemake.config["frozen_study"]), snakemake.input
     dataset, of = snakemake.wildcards.dataset, study.dataset(snakemake.wildcards.dataset).of
     aligned = read_table(given.aligned_pairs[0], study.spec("fetch_dataset", of))
     pairs = read_table(given.pairs, study.spec("fetch_dataset", dataset))

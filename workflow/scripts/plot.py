@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.figures.plot import plot
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     stem = Path(snakemake.output.png).with_suffix("")
     tables = study.figure_tables(stem.name, snakemake.input)
     style = study.config.figures.model_dump()

@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.files.provenance import write_table
     from dissect_iqa.study.frozen import thaw
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     dataset, metric = snakemake.wildcards.dataset, snakemake.wildcards.metric
     model = study.trunk(metric)
     table = score_baselines(

@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.files.provenance import read_table
     from dissect_iqa.study.frozen import thaw
 
-    study, given = thaw(snakemake.config["study"]), snakemake.input
+    study, given = thaw(snakemake.config["frozen_study"]), snakemake.input
     level = study.config.statistics.level
     held = study.read("hold_contests", study.rated(), given.contests)
     contests = only(held.values(), study.planned_contests(), level)
@@ -21,4 +21,5 @@ with job(snakemake.log[0]):
     kept = study.read("measure_invariance", study.misaligned_sets(), given.invariance)
     answers = all_answers(table, best, models, seen, kept)
     claims, text = test_claims(best, models, contests, study.labels(), level, answers)
-    write_claims(claims, text, snakemake.output.table, snakemake.output.text)
+    places = snakemake.output.table, snakemake.output.text
+    write_claims(claims, text, *places, study.remarks(), study.notice())

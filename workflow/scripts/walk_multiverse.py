@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
     from dissect_iqa.multiverse.walk_multiverse import walk_multiverse
     from dissect_iqa.study.frozen import thaw
 
-    study, given = thaw(snakemake.config["study"]), snakemake.input
+    study, given = thaw(snakemake.config["frozen_study"]), snakemake.input
     dataset = snakemake.wildcards.dataset
     universes = walk_multiverse(
         study.read_distances(dataset, study.models, given.networks),

@@ -6,16 +6,15 @@ with job(snakemake.log[0]):
     from dissect_iqa.claims.write_methods import describe, write_methods
     from dissect_iqa.files.provenance import read_table
     from dissect_iqa.study.frozen import thaw
-    from dissect_iqa.study.rehearsal import NOTICE
 
-    study = thaw(snakemake.config["study"])
+    study = thaw(snakemake.config["frozen_study"])
     methods = describe(
         read_table(snakemake.input.correlations, study.spec("collect")),
         study.models_frame(),
         study.dataset_facts(),
         study.config.statistics,
         study.bibliography(),
-        NOTICE if study.config.rehearse else "",
+        study.notice(),
         study.outside_facts(),
         read_table(snakemake.input.factors, study.spec("explain_factors")),
     )

@@ -109,11 +109,32 @@ def test_claims(
     return claims, _markdown(claims, heads)
 
 
-def write_claims(table: pd.DataFrame, text: str, csv: Path | str, markdown: Path | str) -> None:
-    """Write what `test_claims` returned, whole or not at all."""
-    write_csv(table, csv)
+def write_claims(
+    table: pd.DataFrame,
+    text: str,
+    csv: Path | str,
+    markdown: Path | str,
+    remarks: Mapping[str, str] | None = None,
+    notice: str = "",
+) -> None:
+    """Write what `test_claims` returned, whole or not at all.
+
+    Parameters
+    ----------
+    table, text
+        What it returned.
+    csv, markdown : path
+        The files.
+    remarks : mapping of str to str, optional
+        Further columns of the table, the same in every row.
+    notice : str
+        What stands below the text's title: whose findings these are.
+    """
+    write_csv(table, csv, remarks)
+    title, rest = text.split("\n", 1)
     with atomic_path(markdown) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        written = f"{title}\n\n**{notice}**\n{rest}" if notice else text
+        temporary.write_text(written, encoding="utf-8")
 
 
 test_claims.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest to collect

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -12,12 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.files.commands import pasteable
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Look at models, layers, data sets and results of a study.",
 )
+
+#: The option of every command that is about a whole study.
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--configfile", help="On top of config/config.yaml, as for snakemake; may be repeated."
+    ),
+]
 
 _TIGHT: dict[str, Any] = {"pad_edge": False, "collapse_padding": True}
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "NOTE": "yellow"}
@@ -38,7 +48,7 @@ def sentence(command: Callable[..., Any]) -> Callable[..., Any]:
         except OSError as error:
             cause, text = error, f"{error.filename or 'a file'}: {error.strerror or error}"
         # Text, because names such as [rn50_*] would be taken for markup
-        message = Text.assemble(("error:", "bold red"), f" {text}")
+        message = Text.assemble(("error:", "bold red"), f" {pasteable(text)}")
         Console(stderr=True).print(message, soft_wrap=True)
         raise typer.Exit(1) from cause
 
@@ -46,8 +56,8 @@ def sentence(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say(text: str, style: str = "") -> None:
-    """Print a line unbroken, so that a command in it can be copied."""
-    Console().print(Text(text, style), soft_wrap=True)
+    """Print a line unbroken, so that a command in it can be copied and runs as it stands."""
+    Console().print(Text(pasteable(text), style), soft_wrap=True)
 
 
 def width() -> int:
@@ -106,7 +116,7 @@ def print_facts(facts: Sequence[tuple[str, str]], title: str) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in facts:
-        grid.add_row(Text(name), Text(value))
+        grid.add_row(Text(name), Text(pasteable(value)))
     Console().print(grid)
 
 

@@ -27,7 +27,7 @@ RESOURCES = Path("resources")
 #: Below so many columns the architecture stands under the id.
 STACKED = 110
 _NO_TIME = "not known before it has run here once, on any data set"
-BENCHMARKS = Path("results/benchmarks/extract_features")
+BENCHMARKS = Path("results/shared/benchmarks/extract_features")
 
 
 @app.command()

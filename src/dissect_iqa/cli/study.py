@@ -7,14 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dissect_iqa.cli.console import app, in_bytes, print_verdicts, say, sentence
-
-ConfigFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--configfile", help="On top of config/config.yaml, as for snakemake; may be repeated."
-    ),
-]
+from dissect_iqa.cli.console import ConfigFiles, app, in_bytes, print_verdicts, say, sentence
 
 
 @app.command()

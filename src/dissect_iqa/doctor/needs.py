@@ -60,7 +60,7 @@ def study_needs(study: Study, resources: Path, rows: Iterable[ModelRow]) -> Need
             dataset
             for dataset in pictures
             if row.id in study.models
-            and not Path(f"results/features/{dataset}/{row.id}.h5").exists()
+            and not Path(study.shared("features", dataset, row.id)).exists()
         ]
         if path.is_file():
             needs.memory = max(needs.memory, _job_memory(path.stat().st_size))

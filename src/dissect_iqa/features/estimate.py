@@ -105,7 +105,8 @@ def earlier_seconds(
     Parameters
     ----------
     benchmarks : Path
-        Where the workflow's benchmark files are: ``<data set>/<model>.tsv`` with a column `s`.
+        Where the workflow's benchmark files are: ``<data set>/<model>.<mark>.tsv`` with a column
+        `s`.
     pictures : mapping of str to int
         Number of pictures of each data set.
     model : str
@@ -120,7 +121,7 @@ def earlier_seconds(
         too little); None if there is none.
     """
     rates = []
-    for path in sorted(benchmarks.glob(f"*/{model}.tsv")):
+    for path in sorted(benchmarks.glob(f"*/{model}.*.tsv")):
         seconds = pd.read_csv(path, sep="\t")["s"].min()
         if path.parent.name in pictures and seconds > 0:
             rates.append(seconds / pictures[path.parent.name])

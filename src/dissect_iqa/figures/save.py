@@ -1,5 +1,6 @@
 """Write a figure as PDF, SVG and PNG, the same bytes for the same figure."""
 
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def save(
     title, notice : str
         Kept in the files' metadata: a notice about the scores travels with a copied file.
     spec : str, optional
-        Canonical JSON the figure was made from; its sha256 is kept in the metadata.
+        Canonical JSON the figure was made from; its study and sha256 are kept in the metadata.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def save(
     """
     settings = settings or FigureSettings()
     title, notice = printable(title), printable(notice)
-    mark = f"fingerprint {fingerprint(spec)}" if spec else ""
+    mark = _mark(spec) if spec else ""
     metadata: dict[str, dict[str, Any]] = {
         "pdf": {
             "CreationDate": None,
@@ -76,6 +77,12 @@ def save(
                 temporary.write_bytes(content.getbuffer())
             files.append(path)
     return files
+
+
+def _mark(spec: str) -> str:
+    """Return whose figure it is and what it was made from, as the metadata keep it."""
+    study = json.loads(spec).get("study")
+    return (f"study {study}, " if study else "") + f"fingerprint {fingerprint(spec)}"
 
 
 def _clean(figure: Figure) -> None:

@@ -81,7 +81,7 @@ def bundle(
     mode = _mode(archive)
     wanted: dict[str, str | None] = dict.fromkeys(_inputs(study, config_files, folder))
     wanted |= _stages(study, folder, features)
-    wanted |= {path: None for path in _results(folder) if path not in wanted}
+    wanted |= {path: None for path in _results(study, folder) if path not in wanted}
     members = [_member(folder, path, mark) for path, mark in wanted.items()]
     members += [_member(folder, path) for path in _records(folder, wanted)]
     manifest = {
@@ -125,14 +125,14 @@ def _inputs(study: Study, config_files: Sequence[Path | str], folder: Path) -> I
 
 def tables(study: Study) -> dict[str, str]:
     """Return the path of each table that a finished study has, and the spec that it carries."""
-    found = {f"results/{path}": spec for name in TABLES for path, spec in study.specs(name).items()}
+    own = study.results / study.name
+    found = {str(own / path): spec for name in TABLES for path, spec in study.specs(name).items()}
     for dataset in study.datasets:
         spec = study.spec("fetch_dataset", dataset)
         found[f"resources/datasets/{dataset}/pairs.parquet"] = spec
     for dataset, name, spec in study.correlations():
-        found[f"results/correlations/{dataset}/{name}.parquet"] = spec
-        spec = study.distances_spec(dataset, name)
-        found[f"results/distances/{dataset}/{name}.parquet"] = spec
+        found[study.shared("correlations", dataset, name)] = spec
+        found[study.shared("distances", dataset, name)] = study.distances_spec(dataset, name)
     return found
 
 
@@ -168,7 +168,7 @@ def _features(study: Study, folder: Path) -> dict[str, str | None]:
     caches: dict[str, str | None] = {}
     for dataset in study.datasets:
         for model in study.models:
-            path = f"results/features/{dataset}/{model}.h5"
+            path = study.shared("features", dataset, model)
             spec = study.spec("extract_features", dataset, model)
             if not (folder / path).exists():
                 raise UserError(f"{path}: not there; let Snakemake make it, or leave features out")
@@ -179,11 +179,9 @@ def _features(study: Study, folder: Path) -> dict[str, str | None]:
     return caches
 
 
-def _results(folder: Path) -> Iterator[str]:
+def _results(study: Study, folder: Path) -> Iterator[str]:
     """Yield what is made to be read: summaries, claims, texts, figures."""
-    results = folder / "results"
-    summaries = results.glob("*/*/*.csv")  # of thresholds, invariance and judgements
-    for path in sorted([*results.glob("*"), *(results / "figures").rglob("*"), *summaries]):
+    for path in sorted((folder / study.results / study.name).rglob("*")):
         relative = path.relative_to(folder).as_posix()
         if path.is_file() and not path.name.startswith("."):
             if is_data(relative):

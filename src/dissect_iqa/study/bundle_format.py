@@ -10,10 +10,11 @@ from typing import Any
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.archives import check_name, open_tar
+from dissect_iqa.study.tables import SHARED
 
 #: The first member: a list of all others.
 MANIFEST = "bundle.json"
-FORMAT = 1
+FORMAT = 2
 #: Where Snakemake keeps one record a file, under the base64 of the file's path.
 RECORDS = Path(".snakemake/metadata")
 #: Most bytes of the manifest, and most files that it may name.
@@ -68,7 +69,7 @@ def is_data(path: str) -> bool:
 
     Examples
     --------
-    >>> is_data("results/features/tid2013/vgg16.h5"), is_data("config/nets.py")
+    >>> is_data("results/shared/features/tid2013/vgg16.1a2b3c4d5e.h5"), is_data("config/nets.py")
     (True, False)
     """
     top, *rest = parts = PurePosixPath(path).parts
@@ -81,7 +82,7 @@ def is_data(path: str) -> bool:
     if top == "config":
         return suffix in _CONFIGURATION
     if top == "results":
-        return suffix in _RESULTS or (rest[0] == "features" and suffix == ".h5")
+        return suffix in _RESULTS or (rest[:2] == [SHARED, "features"] and suffix == ".h5")
     return top == "resources" and rest[0] == "datasets" and len(rest) == 3 and rest[2] in _DATASET
 
 
@@ -116,7 +117,7 @@ def take_manifest(archive: Path, tar: tarfile.TarFile) -> list[Member]:
             raise UserError(f"{archive}: its {MANIFEST} has {first.size:,} bytes, too many")
         content = tar.extractfile(first)
     if content is None:
-        raise UserError(f"{archive}: not an archive of `dissect-iqa bundle` (no {MANIFEST})")
+        raise UserError(f"{archive}: not the archive of a study (no {MANIFEST})")
     try:
         manifest = json.loads(content.read())
         if manifest["format"] != FORMAT:

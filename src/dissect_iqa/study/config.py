@@ -15,6 +15,7 @@ from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.files.validation import Origin, Settings, explain, known_names
 from dissect_iqa.readouts.settings import ReadoutSettings, readout_as_distance
+from dissect_iqa.study.tables import SHARED
 
 
 class ExtractionSettings(Settings):
@@ -50,10 +51,17 @@ class ExtractionSettings(Settings):
 class Config(Settings):
     """A whole study. Every field has a default except what is studied."""
 
+    study: str = Field(
+        "study",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="The study's name: its tables, figures and texts lie in `results/NAME/`. "
+        "Default: the name of its configuration file, without the ending.",
+    )
     models: tuple[str, ...] = Field(
         min_length=1,
         description="What to run from the model table: ids, set names (demo, paper, extended), "
-        "wildcards such as 'rn50_*', or 'timm:<pattern>'.",
+        "wildcards such as 'rn50_*', or 'timm:<pattern>'. With a minus in front, what the others "
+        "name is left out again: [paper, -clip_vitb16_laion2b].",
     )
     datasets: tuple[str, ...] = Field(
         min_length=1, description="Names of entries of the data set table."
@@ -107,6 +115,13 @@ class Config(Settings):
                 f"study measures{suggest(name, known)}; allowed: {', '.join(known)}"
             )
         return self
+
+    @field_validator("study")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name.lower() == SHARED:
+            raise ValueError(f"{name!r} is the folder of what studies share; take another name")
+        return name
 
     @field_validator("distances")
     @classmethod

@@ -1,6 +1,6 @@
 """Read a study's YAML files the way Snakemake does, for commands that run without it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,34 @@ def chosen_files(files: Sequence[Path | str] = ()) -> list[Path]:
     if DEFAULT not in chosen and (DEFAULT.is_file() or not chosen):
         chosen.insert(0, DEFAULT)
     return chosen
+
+
+def study_name(
+    values: Mapping[str, Any],
+    files: Sequence[Path | str] = (),
+    command_line: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return the name of a study: what it is called, or else what its file is.
+
+    Parameters
+    ----------
+    values : mapping
+        All options, files and command line together.
+    files : sequence of path
+        The configuration files, first the one that wins. A name that stands in one below it is
+        that file's own, not this study's.
+    command_line : mapping, optional
+        What was given with ``--config``.
+
+    Examples
+    --------
+    >>> study_name({"study": "mine", "models": ["paper"]})
+    'mine'
+    """
+    given = command_line or {}
+    if "study" in given or not files:
+        return given.get("study", values.get("study", "study"))
+    return _read(Path(files[0])).get("study", Path(files[0]).stem)
 
 
 def check_files(files: Sequence[Path | str]) -> None:

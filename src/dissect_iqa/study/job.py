@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.files.commands import pasteable
 from dissect_iqa.files.writing import explain_write, is_full, saying_where
 
 
@@ -33,8 +34,9 @@ def job(log: Path | str) -> Iterator[logging.Logger]:
     try:
         yield logger
     except UserError as error:
-        logger.error("%s", error)
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        text = pasteable(str(error))
+        logger.error("%s", text)
+        print(f"error: {text}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:
         logger.error("interrupted")

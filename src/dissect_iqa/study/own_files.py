@@ -14,6 +14,7 @@ from dissect_iqa.datasets.entry import DatasetEntry
 from dissect_iqa.errors import UserError
 from dissect_iqa.files.provenance import canonical_json, table_provenance
 from dissect_iqa.files.sums import names_of, sums
+from dissect_iqa.study.tables import MARK, SHARED
 from dissect_iqa.zoo.builder_source import builder_source
 from dissect_iqa.zoo.on_disk import place_of_weights
 from dissect_iqa.zoo.row import ModelRow
@@ -73,7 +74,7 @@ class OwnFiles:
             found._look_at_data(name, entry, Path(resources) / "datasets" / name)
         found._look_at_models(list(rows), Path(resources) / "weights")
         for table in scores:
-            found._look_at_scores(table, Path(resources).parent / "results/distances")
+            found._look_at_scores(table, Path(resources).parent / "results" / SHARED / "distances")
         return found
 
     def plain(self) -> dict[str, Any]:
@@ -144,8 +145,8 @@ class OwnFiles:
         except UserError:  # told by `check_upfront`, unless it is gone by now, but was used
             here = entry.table.exists()
             for metric in entry.metrics:
-                place = distances / entry.dataset / f"{metric}.parquet"
-                known[metric] = None if here else _recorded(place).get("scores_sha256")
+                used = None if here else _newest(distances / entry.dataset, metric)
+                known[metric] = _recorded(used).get("scores_sha256") if used else None
         else:
             known.update({metric: table.sum(metric) for metric in entry.metrics})
 
@@ -184,6 +185,12 @@ def _file_of(row: ModelRow) -> Path | None:
         return place_of_weights(row)
     except UserError:  # told by `check_upfront`
         return None
+
+
+def _newest(folder: Path, name: str) -> Path | None:
+    """Return the table of a model's or metric's distances that was made last, if there is one."""
+    found = folder.glob(f"{name}.{'?' * MARK}.parquet")
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _sum_of(pictures: Mapping[str, str | None]) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from dissect_iqa.errors import UserError
+from dissect_iqa.files.commands import pasteable
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def told(say: Callable[[str], object]) -> Iterator[None]:
 
 
 def _end(error: UserError, say: Callable[[str], object]) -> NoReturn:
-    say(f"error: {error}")
+    say(pasteable(f"error: {error}"))
     raise SystemExit(1) from None
 
 

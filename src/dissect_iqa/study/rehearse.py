@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dissect_iqa.study.faults import fault
 from dissect_iqa.study.rehearsal import FOLDER
 
 #: Rules that get one core each: with small pictures starting up is what takes time.
 _ONE_CORE = ("extract_features", "score_baselines", "fit_readouts")
-_ERROR = " ERROR "
 
 
 def snakemake_command(
@@ -62,16 +62,7 @@ def run(command: Sequence[str], began: float) -> list[str]:
     if subprocess.run(command, check=False).returncode == 0:
         return []
     logs = sorted((FOLDER / "logs").rglob("*.log"))
-    found = [fault for log in logs if log.stat().st_mtime >= began and (fault := _fault(log))]
+    found = [
+        f"{log}: {why}" for log in logs if log.stat().st_mtime >= began and (why := fault(log))
+    ]
     return found or ["Snakemake stopped; what it said stands above"]
-
-
-def _fault(log: Path) -> str:
-    """Return a job's log file and why the job failed, "" if it did not."""
-    lines = log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
-    errors = [number for number, line in enumerate(lines) if _ERROR in line]
-    if not errors:
-        return ""
-    text = lines[errors[-1]].partition(_ERROR)[2].partition(": ")[2]
-    # a traceback follows what nobody has foreseen; its last line says most
-    return f"{log}: {text if errors[-1] == len(lines) - 1 else lines[-1].strip()}"

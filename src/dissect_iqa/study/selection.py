@@ -17,11 +17,13 @@ from dissect_iqa.errors import Problems, UserError, suggest
 from dissect_iqa.files.text_files import read_text
 from dissect_iqa.files.validation import Origin
 from dissect_iqa.study.config import Config, parse_config
-from dissect_iqa.study.config_files import check_files
+from dissect_iqa.study.config_files import check_files, study_name
+from dissect_iqa.study.missing import reasons, scores_without, what_is_missing
 from dissect_iqa.study.outside_names import check_scores
 from dissect_iqa.study.own_files import OwnFiles
-from dissect_iqa.study.rehearsal import FOLDER, rehearsed, shortest_side
+from dissect_iqa.study.rehearsal import FOLDER, NOTICE, rehearsed, shortest_side
 from dissect_iqa.zoo.comparisons import read_comparisons
+from dissect_iqa.zoo.select import OUT
 from dissect_iqa.zoo.table import ModelRow, read_models, select
 from dissect_iqa.zoo.variants import Variant, find_variants
 
@@ -42,6 +44,8 @@ class Selection:
         The selected rows of the model table, in the table's order.
     datasets : dict of str to DatasetEntry
         The selected data sets.
+    missing : dict of str to str
+        Models, metrics and data sets that are asked for but couldn't be had, and why.
 
     Raises
     ------
@@ -51,7 +55,8 @@ class Selection:
 
     def __init__(self, config: Config, origin: Origin | None = None):
         self.config = rehearsed(config) if config.rehearse else config
-        self._origin = origin or Origin()
+        self.origin = origin or Origin()
+        self.missing: dict[str, str] = {}
         self._table: dict[str, ModelRow] = {}
         self.models: dict[str, ModelRow] = {}
         self.datasets: dict[str, DatasetEntry] = {}
@@ -62,7 +67,7 @@ class Selection:
             self._check_models()
         with problems.caught():
             self.datasets = self._select_datasets()
-            check_scores(config, self._table, self._origin)
+            check_scores(config, self._table, self.origin)
         if self._table:
             with problems.caught():
                 self.comparisons  # noqa: B018  read now, so that its faults are found now
@@ -79,6 +84,16 @@ class Selection:
         """The folder of all that the study makes: the current one, or a rehearsal's own."""
         return FOLDER if self.config.rehearse else Path()
 
+    @property
+    def results(self) -> Path:
+        """The folder of the studies' folders and of what they share."""
+        return self.folder / "results"
+
+    @property
+    def name(self) -> str:
+        """The study's name, which is that of its own folder among the results."""
+        return self.config.study
+
     def plain(self) -> dict[str, Any]:
         """Return all that the study is and has read, as plain data for `from_plain`."""
         return {
@@ -93,6 +108,7 @@ class Selection:
             "comparisons": self.comparisons,
             "bibliography": self._bibliography,
             "own": self.own.plain(),
+            "missing": self.missing,
         }
 
     @classmethod
@@ -100,7 +116,8 @@ class Selection:
         """Return the study that `plain` was called on; no file is read."""
         study = cls.__new__(cls)
         study.config = Config.model_validate(content["config"])
-        study._origin = Origin()
+        study.origin = Origin()
+        study.missing = content["missing"]
         study._table = {row["id"]: ModelRow.model_validate(row) for row in content["rows"]}
         study.models = {name: study._table[name] for name in content["models"]}
         study.datasets = {
@@ -137,20 +154,61 @@ class Selection:
         """
         check_files(files)
         origin = Origin(tuple(files), command_line or {})
-        return cls(parse_config(values, origin), origin)
+        named = {**values, "study": study_name(values, files, command_line)}
+        study = cls(parse_config(named, origin), origin)
+        study.leave_out(what_is_missing())
+        return study
+
+    def leave_out(self, missing: Mapping[str, str]) -> None:
+        """Leave out models, metrics and data sets that couldn't be had.
+
+        Parameters
+        ----------
+        missing : mapping of str to str
+            Their names, and why.
+
+        Raises
+        ------
+        UserError
+            If no model or no data set is left.
+        """
+        # what shows the pictures of a missing data set displaced goes with it
+        gone = dict(missing)
+        for name, parent in self.misaligned_sets().items():
+            if parent in missing:
+                gone.setdefault(name, f"it shows the pictures of {parent}, which is missing")
+        left = {
+            "models": [name for name in self.models if name not in gone],
+            "datasets": [name for name in self.datasets if name not in gone],
+        }
+        for what, names in left.items():
+            if not names:
+                raise UserError(f"none of the {what} could be had: {reasons(gone)}")
+        self.missing = gone
+        self.models = {name: self.models[name] for name in left["models"]}
+        self.datasets = {name: self.datasets[name] for name in left["datasets"]}
+        self.config = self.config.model_copy(
+            update={
+                "baselines": tuple(name for name in self.config.baselines if name not in gone),
+                "scores": scores_without(self.config.scores, gone),
+            }
+        )
+        vars(self).pop("comparisons", None)  # computed anew from who is left
 
     def _select_models(self) -> dict[str, ModelRow]:
         try:
             return {row.id: row for row in select(self._table, self.config.models)}
-        except UserError:
-            problems = Problems()
-        for number, pattern in enumerate(self.config.models):
+        except UserError as error:
+            problems, together = Problems(), error
+        patterns = self.config.models
+        for number, pattern in enumerate(patterns):
+            others = [other for other in patterns if not other.startswith(OUT)]
             try:
-                select(self._table, [pattern])
+                select(self._table, [*others, pattern] if pattern.startswith(OUT) else [pattern])
             except UserError as error:
-                problems.add(f"{self._origin.place(('models', number))}: {error}")
+                problems.add(f"{self.origin.place(('models', number))}: {error}")
         problems.raise_all()
-        raise AssertionError("patterns that fail together fail alone")
+        raise UserError(f"{self.origin.place(('models',))}: {together}")
 
     def _check_models(self) -> None:
         """Check that models and baselines go together."""
@@ -171,7 +229,7 @@ class Selection:
             try:
                 self.trunk(metric)
             except UserError as error:
-                problems.add(f"{self._origin.place(('baselines', number))}: {error}")
+                problems.add(f"{self.origin.place(('baselines', number))}: {error}")
         problems.raise_all()
 
     def _select_datasets(self) -> dict[str, DatasetEntry]:
@@ -180,13 +238,13 @@ class Selection:
         for number, name in enumerate(self.config.datasets):
             if name not in table:
                 problems.add(
-                    f"{self._origin.place(('datasets', number))}: datasets: {name!r} is not in "
+                    f"{self.origin.place(('datasets', number))}: datasets: {name!r} is not in "
                     f"{self.config.datasets_table}{suggest(name, tuple(table))}; it has: "
                     f"{', '.join(table)}"
                 )
             elif (parent := table[name].of) and parent not in self.config.datasets:
                 problems.add(
-                    f"{self._origin.place(('datasets', number))}: {name!r} is {parent!r} with its "
+                    f"{self.origin.place(('datasets', number))}: {name!r} is {parent!r} with its "
                     f"distorted pictures displaced; name {parent!r} under 'datasets', too"
                 )
         problems.raise_all()
@@ -393,8 +451,19 @@ class Selection:
         return find_variants(self.models.values())
 
     def remarks(self) -> dict[str, str]:
-        """Return columns that tables for people get besides: that this was a rehearsal, if so."""
-        return {"note": "rehearsal, no result"} if self.config.rehearse else {}
+        """Return columns that tables for people get besides: of which study, what is missing."""
+        notes = ["rehearsal, no result"] if self.config.rehearse else []
+        notes += [f"without {reasons(self.missing)}"] if self.missing else []
+        return {"study": self.name, **({"of_study": "; ".join(notes)} if notes else {})}
+
+    def notice(self) -> str:
+        """Return what stands above texts: whose they are, what is missing, if it is a rehearsal."""
+        sentences = [
+            f"Study {self.name}.",
+            NOTICE if self.config.rehearse else "",
+            f"Without {reasons(self.missing)}." if self.missing else "",
+        ]
+        return " ".join(filter(None, sentences))
 
     def rehearsed_side(self) -> int | None:
         """Return how many pixels a rehearsal's pictures need at least; None if it is none."""

@@ -16,7 +16,7 @@ from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.files.provenance import canonical_json, fingerprint
 from dissect_iqa.study.rehearsal import REHEARSAL_VERSION
 from dissect_iqa.study.selection import Selection
-from dissect_iqa.study.tables import TABLES
+from dissect_iqa.study.tables import MARK, SHARED, SHARED_FILES, SHARED_STAGES, TABLES
 from dissect_iqa.zoo.seeds import seed_of
 
 #: ``holds(study, data set, model or metric)``: what can change a stage's numbers, as plain data.
@@ -57,6 +57,10 @@ class Specs(Selection):
             content = STAGES[stage].holds(self, dataset, name)
             if self.config.rehearse:
                 content["rehearsal"] = REHEARSAL_VERSION
+            if stage not in SHARED_STAGES:
+                content["study"] = self.name
+                if self.missing:
+                    content["missing"] = self.missing
             marks = {"stage": stage, "version": STAGES[stage].version}
             self._specs[key] = canonical_json({**marks, **content})
         return self._specs[key]
@@ -65,11 +69,44 @@ class Specs(Selection):
         """Return the sha256 of `spec` for the same arguments."""
         return fingerprint(self.spec(stage, dataset, name))
 
+    def shared_stage(self, what: str, name: str) -> str:
+        """Return which stage makes a model's or metric's file of `SHARED_FILES`."""
+        if what == "distances" and name in self.config.baselines:
+            return "score_baselines"
+        if what == "distances" and name in self.outside():
+            return "read_scores"
+        return {
+            "features": "extract_features",
+            "distances": "measure_distances",
+            "readouts": "fit_readouts",
+            "correlations": "correlate",
+        }[what]
+
+    def shared(self, what: str, dataset: str, name: str) -> str:
+        """Return the path of a model's or metric's file of `SHARED_FILES` on a data set."""
+        mark = self.fingerprint(self.shared_stage(what, name), dataset, name)[:MARK]
+        path = SHARED_FILES[what].format(dataset=dataset, name=name, mark=mark)
+        return str(self.results / SHARED / path)
+
+    def marked_spec(self, stage: str, dataset: str, name: str, mark: str) -> str:
+        """Return the spec of a shared file, whose name carries the mark of what it is made from.
+
+        Raises
+        ------
+        UserError
+            If the mark is that of other settings, as when an old path is asked for.
+        """
+        spec = self.spec(stage, dataset, name)
+        if not fingerprint(spec).startswith(mark):
+            raise UserError(
+                f"{name} on {dataset}, {mark}: this study doesn't make that file of {stage}, but "
+                f"{fingerprint(spec)[:MARK]}; ask for that one, or go back to the settings of then"
+            )
+        return spec
+
     def distances_spec(self, dataset: str, name: str) -> str:
         """Return the spec of a table of distances, whether a model or a baseline made it."""
-        stage = "score_baselines" if name in self.config.baselines else "measure_distances"
-        stage = "read_scores" if name in self.outside() else stage
-        return self.spec(stage, dataset, name)
+        return self.spec(self.shared_stage("distances", name), dataset, name)
 
     def distances_marks(self, dataset: str, names: Iterable[str]) -> dict[str, str]:
         """Return the fingerprints of some tables of distances by model or metric."""
@@ -86,7 +123,7 @@ class Specs(Selection):
         return list(getattr(self, of)()) if of else [""]
 
     def specs(self, table: str) -> dict[str, str]:
-        """Return a table's specs by its path in the results: one, or one a data set."""
+        """Return a table's specs by its path in the study's folder: one, or one a data set."""
         made = TABLES[table]
         return {
             made.path.format(dataset=name): self.spec(made.stage, name)

@@ -11,6 +11,7 @@ from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.figures.titles import titled
 from dissect_iqa.files.provenance import read_table, table_provenance
+from dissect_iqa.study.missing import reasons
 from dissect_iqa.study.stages import Specs
 from dissect_iqa.study.tables import TABLES
 
@@ -39,7 +40,7 @@ class Study(Specs):
         ]
 
     def figure_paths(self, figure: str) -> dict[str, list[str]]:
-        """Return by name the paths, in the results, of the tables that a figure takes."""
+        """Return by name the paths, in the study's folder, of the tables that a figure takes."""
         return {name: list(self.specs(name)) for name in FIGURES[figure].takes if name in TABLES}
 
     def figure_tables(
@@ -103,4 +104,8 @@ class Study(Specs):
 
     def labels(self) -> dict[str, str | None]:
         """Return each data set's remark that must stand beside its results."""
-        return {name: facts["label"] for name, facts in self.dataset_facts().items()}
+        missing = f"Without {reasons(self.missing)}." if self.missing else ""
+        return {
+            name: " ".join(filter(None, (facts["label"], missing))) or None
+            for name, facts in self.dataset_facts().items()
+        }

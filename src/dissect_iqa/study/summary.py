@@ -1,5 +1,6 @@
 """What a finished study says in the terminal: the result in a few lines, and where to look."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures.select import Label, View, ranked, views
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.titles import titled
+from dissect_iqa.files.commands import snakemake_command
 from dissect_iqa.files.provenance import read_table, table_provenance
+from dissect_iqa.study.config_files import DEFAULT
+from dissect_iqa.study.missing import MISSING, VARIABLE
 
 #: How many models the table shows before the best classic metric.
 SHOWN = 5
@@ -27,6 +31,7 @@ def closing_summary(
     label: Label = None,
     places: Mapping[str, Path | str] | None = None,
     settings: FigureSettings | None = None,
+    title: str = "dissect-iqa: finished",
 ) -> RenderableType:
     """Return what to print when a study is finished.
 
@@ -35,10 +40,12 @@ def closing_summary(
     correlations, models, label
         As for the figures: see `dissect_iqa.figures.select.views`.
     places : mapping of str to path or str
-        Where to look, by what is there. A `Path` that doesn't exist is left out; a string (a
-        command to type) is printed as it is.
+        Where to look, by what is there. A `Path` that doesn't exist is left out; a string is
+        printed as it is.
     settings : FigureSettings, optional
         Which statistic and distance are shown; the same as in the figures.
+    title : str
+        Stands above.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def closing_summary(
         for what, place in rows:
             grid.add_row(Text(what), Text(place, style="cyan", overflow="fold"))
         parts.append(grid)
-    return Panel(Group(*parts), title="dissect-iqa: finished", title_align="left", expand=False)
+    return Panel(Group(*parts), title=Text(title), title_align="left", expand=False)
 
 
 def print_summary(
@@ -69,10 +76,11 @@ def print_summary(
     places: Mapping[str, Path | str] | None = None,
     settings: FigureSettings | None = None,
     console: Console | None = None,
+    title: str = "dissect-iqa: finished",
 ) -> None:
     """Print `closing_summary`; by default on the terminal, plain where there is none."""
     console = console or Console(highlight=False)
-    console.print(closing_summary(correlations, models, label, places, settings))
+    console.print(closing_summary(correlations, models, label, places, settings, title))
 
 
 def _dataset(view: View) -> Iterator[RenderableType]:
@@ -158,21 +166,38 @@ def print_study(study: Any) -> None:
     study : Study
         Its results are looked for in its folder; without them nothing is printed.
     """
-    results = study.folder / "results"
-    table = results / "correlations.parquet"
+    folder = study.results / study.name
+    table = folder / "correlations.parquet"
     if not table.is_file() or table_provenance(table)["spec"] != study.spec("collect"):
         return
     places = {
-        "figures": results / "figures",
-        "best layers": results / "summary.csv",
-        "claims": results / "claims.md",
-        "methods": results / "methods.md",
-        "one page": "dissect-iqa rehearse --report"
-        if study.config.rehearse
-        else "snakemake --report report.html",
+        "figures": folder / "figures",
+        "best layers": folder / "summary.csv",
+        "claims": folder / "claims.md",
+        "methods": folder / "methods.md",
     }
     frame, models = (
         titled(content, study.titles())
         for content in (study.in_place(read_table(table)), study.models_frame())
     )
-    print_summary(frame, models, study.labels(), places, settings=study.config.figures)
+    title = f"dissect-iqa: study {study.name}, finished"
+    title += f" without {', '.join(study.missing)}" if study.missing else ""
+    settings = study.config.figures
+    print_summary(frame, models, study.labels(), places, settings, title=title)
+    # outside of the box and unbroken, so that it can be pasted
+    print(f"All of it on one page: {report_command(study)}")
+
+
+def report_command(study: Any) -> str:
+    """Return the command that makes a study's report, to be typed.
+
+    Parameters
+    ----------
+    study : Study
+        Whose files and options on the command line are named.
+    """
+    page = str(study.results / study.name / "report.html")
+    files = [file for file in reversed(study.origin.files) if Path(file) != DEFAULT]
+    command = snakemake_command(("--report", page), files, study.origin.command_line)
+    place = study.results / study.name / MISSING
+    return f"{VARIABLE}={shlex.quote(str(place))} {command}" if study.missing else command

@@ -1,4 +1,10 @@
-"""The tables that stages hand on: who makes each, of which data sets, and where they lie."""
+"""What stages hand on: who makes it, of which data sets, and where it lies.
+
+What a study concludes lies in a folder of its own. What depends on one network or metric and one
+data set is shared by all studies of a clone: such a file carries in its name the beginning of the
+fingerprint of what it was made from, so that studies that differ in an option keep one each, and
+find those on which they agree.
+"""
 
 from dataclasses import dataclass
 
@@ -25,8 +31,7 @@ class Table:
     joined: bool = False
 
 
-#: By name, in the order of a run. Tables of one model or metric are not among them: see
-#: `Study.read_distances` and `Study.correlations`.
+#: By name, in the order of a run, and where each lies in a study's own folder.
 TABLES = {
     "correlations": Table("collect", "correlations.parquet"),
     "contests": Table("hold_contests", "contests/{dataset}.parquet", "rated"),
@@ -43,3 +48,27 @@ TABLES = {
     ),
     "universes": Table("walk_multiverse", "multiverse/{dataset}.parquet", "rated"),
 }
+
+#: The folder, among the results, of what studies share. No study can have its name.
+SHARED = "shared"
+#: So many digits of its fingerprint are part of a shared file's name.
+MARK = 10
+#: Shared files by what they hold: where each lies in the shared folder. `Specs.shared_stage` says
+#: who makes it.
+SHARED_FILES = {
+    "features": "features/{dataset}/{name}.{mark}.h5",
+    "distances": "distances/{dataset}/{name}.{mark}.parquet",
+    "readouts": "readouts/{dataset}/{name}.{mark}.parquet",
+    "correlations": "correlations/{dataset}/{name}.{mark}.parquet",
+}
+#: Who makes what is shared: what these make doesn't depend on who else is studied.
+SHARED_STAGES = (
+    "fetch_dataset",
+    "fetch_weights",
+    "extract_features",
+    "measure_distances",
+    "score_baselines",
+    "read_scores",
+    "fit_readouts",
+    "correlate",
+)

@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from dissect_iqa.errors import UserError, suggest
 from dissect_iqa.zoo.row import ModelRow
 
+#: In front of a pattern: take out again what it matches.
+OUT = "-"
 _WILD = set("*?[")
 
 
@@ -19,7 +21,8 @@ def select(models: Mapping[str, ModelRow], patterns: Sequence[str]) -> list[Mode
     patterns : sequence of str
         Each is an id, a set (``demo``, ``paper``, ``extended``, ``own``), a glob over ids such
         as ``rn50_*``, or ``timm:`` and a glob over timm's pretrained names such as
-        ``timm:vit_*dino*``; the latter makes a row for every match.
+        ``timm:vit_*dino*``; the latter makes a row for every match. With ``-`` in front one of
+        the first three takes out again what others name.
 
     Returns
     -------
@@ -29,11 +32,14 @@ def select(models: Mapping[str, ModelRow], patterns: Sequence[str]) -> list[Mode
     Raises
     ------
     UserError
-        If a pattern matches nothing; names the closest ids and the sets.
+        If a pattern matches nothing, naming the closest ids and the sets, or takes out nothing;
+        if none is left.
     """
     chosen: dict[str, ModelRow] = {}
     generated: dict[str, ModelRow] = {}
     for pattern in patterns:
+        if pattern.startswith(OUT):
+            continue
         if pattern.startswith("timm:"):
             from dissect_iqa.zoo.timm_rows import timm_rows
 
@@ -43,8 +49,30 @@ def select(models: Mapping[str, ModelRow], patterns: Sequence[str]) -> list[Mode
         if not matches:
             raise UserError(_no_match(models, pattern))
         chosen.update({row.id: row for row in matches})
-    ordered = [row for row in models.values() if row.id in chosen]
-    return ordered + [row for name, row in sorted(generated.items()) if name not in chosen]
+    rows = [row for row in models.values() if row.id in chosen]
+    rows += [row for name, row in sorted(generated.items()) if name not in chosen]
+    return _without(rows, [pattern for pattern in patterns if pattern.startswith(OUT)], models)
+
+
+def _without(
+    rows: list[ModelRow], patterns: Sequence[str], models: Mapping[str, ModelRow]
+) -> list[ModelRow]:
+    """Return rows without those that patterns with `OUT` in front name."""
+    if not patterns:
+        return rows
+    out: set[str] = set()
+    for pattern in patterns:
+        name = pattern.removeprefix(OUT)
+        found = {row.id for row in _matches({row.id: row for row in rows}, name)}
+        if not found and not _matches(models, name):
+            raise UserError(_no_match(models, name))
+        if not found:
+            raise UserError(f"models: {pattern!r} takes out nothing: nothing else names {name!r}")
+        out |= found
+    left = [row for row in rows if row.id not in out]
+    if not left:
+        raise UserError(f"models: nothing is left without {', '.join(sorted(out))}")
+    return left
 
 
 def _matches(models: Mapping[str, ModelRow], pattern: str) -> list[ModelRow]:

@@ -5,7 +5,7 @@ distance without a GPU::
 
     from dissect_iqa.features.file.raw import open_features
 
-    with open_features("results/features/demo/rn50.h5") as features:
+    with open_features("results/shared/features/demo/rn50.1a2b3c4d5e.h5") as features:
         for pair in features.pairs.itertuples():
             x = features.array("layer3.5", pair.reference)    # (height, width, channels)
             y = features.array("layer3.5", pair.distorted)
