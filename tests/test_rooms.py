@@ -25,6 +25,7 @@ ROOMS = (
     "claims",
     "multiverse",
     "figures",
+    "pages",
     "study",
     "doctor",
     "cli",

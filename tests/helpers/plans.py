@@ -19,6 +19,7 @@ READERS = PLOTS + Counter(
     test_claims=1,
     count_verdicts=1,
     write_methods=1,
+    write_pages=1,
 )
 #: What of these reads distances and no correlations.
 UNIVERSES = Counter(walk_multiverse=1, plot_multiverse=1)

@@ -66,6 +66,7 @@ CODE = {
         claims/evidence.py claims/controls.py claims/run.py correlation/summary.py
     """,
     "plot": "figures/*.py claims/answers.py multiverse/count_verdicts.py",
+    "write_pages": "pages/*.py",
     "write_methods": "claims/write_methods.py claims/data_in_words.py correlation/words.py",
 }
 

@@ -251,8 +251,15 @@ def test_the_report_holds_figures_with_their_captions(study: Path) -> None:
     run = snakemake(study, "--report", "report.html")
     assert run.returncode == 0, run.stdout + run.stderr
     page = (study / "report.html").read_text()
-    for words in ("Who beats whom", "relative depth", "Best layers as a table"):
+    for words in ("Figures, with what they show", "06 Who beats whom", "Study <strong>small"):
         assert words in page
+    pages = {path.stem: path.read_text() for path in (study / RESULTS / "pages").glob("*.html")}
+    assert "Figure 6. Who beats whom" in pages["figures"]
+    assert "Best layers as a table" in pages["tables"] and "tiny_resnet" in pages["tables"]
+    # an old figure never stands under new words
+    edit(study / "config/config.yaml", "[rmse, cosine]", "[rmse]")
+    run = snakemake(study, "--report", "report.html")
+    assert run.returncode == 1 and "let Snakemake finish it first" in run.stderr
 
 
 def test_readouts_are_correlated_like_plain_distances(study: Path) -> None:

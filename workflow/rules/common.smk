@@ -1,6 +1,7 @@
 # The validated study, and what the wildcards may be.
 import os
 import re
+import sys
 
 from dissect_iqa.errors import UserError
 from dissect_iqa.study.folder import check_folder, claim_folder
@@ -20,6 +21,11 @@ with told(logger.error):
         values, command_line = config, workflow.config_settings.config
         read = Study.from_values(values, [*reversed(given), *rest], command_line)
         check_folder(read)
+        if any(word.startswith("--report") for word in sys.argv):
+            from dissect_iqa.study.bundle import require_finished
+
+            # or figures of earlier settings would stand under the words of these
+            require_finished(read)
         for notice in read.own.notices():
             logger.warning(notice)
         read.own.note_damage(read.folder / "resources")

@@ -40,18 +40,8 @@ rule collect:
         ),
     output:
         correlations="<results>/correlations.parquet",
-        summary=report(
-            "<results>/summary.csv",
-            caption="../report/summary.rst",
-            category="Tables",
-            labels={"table": "best layers"},
-        ),
-        published=report(
-            "<results>/published.csv",
-            caption="../report/published.rst",
-            category="Tables",
-            labels={"table": "published figures and ours"},
-        ),
+        summary="<results>/summary.csv",
+        published="<results>/published.csv",
     log:
         "<logs>/collect.log",
     conda:
@@ -101,18 +91,8 @@ rule judge_pairs:
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
         table="<results>/judgements/{dataset}/competitors.parquet",
-        summary=report(
-            "<results>/judgements/{dataset}/summary.csv",
-            caption="../report/judgements.rst",
-            category="Tables",
-            labels={"table": "pairs of pictures, {dataset}"},
-        ),
-        disagreements=report(
-            "<results>/judgements/{dataset}/disagreements.csv",
-            caption="../report/disagreements.rst",
-            category="Tables",
-            labels={"table": "disagreements, {dataset}"},
-        ),
+        summary="<results>/judgements/{dataset}/summary.csv",
+        disagreements="<results>/judgements/{dataset}/disagreements.csv",
     log:
         "<logs>/judge_pairs/{dataset}.log",
     conda:
@@ -145,12 +125,7 @@ rule test_claims:
         ),
     output:
         table="<results>/claims.csv",
-        text=report(
-            "<results>/claims.md",
-            caption="../report/claims.rst",
-            category="Claims",
-            labels={"text": "findings of the paper"},
-        ),
+        text="<results>/claims.md",
     log:
         "<logs>/test_claims.log",
     conda:

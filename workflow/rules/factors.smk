@@ -14,12 +14,7 @@ rule explain_factors:
         ),
     output:
         table="<results>/factors.parquet",
-        csv=report(
-            "<results>/factors.csv",
-            caption="../report/factors_table.rst",
-            category="Tables",
-            labels={"table": "shares of factors"},
-        ),
+        csv="<results>/factors.csv",
     log:
         "<logs>/explain_factors.log",
     conda:

@@ -1,7 +1,8 @@
-# Figures and the methods text: everything that is made to be read.
+# Figures, the methods text and pages: everything that is made to be read.
+from dissect_iqa.figures.plot import FIGURES
 
 # one rule a figure, so that each has its own caption in the report
-for figure in study.figures():
+for number, figure in enumerate(study.figures(), 1):
 
     rule:
         name:
@@ -19,8 +20,8 @@ for figure in study.figures():
             png=report(
                 f"<results>/figures/{figure}.png",
                 caption=f"../report/{figure}.rst",
-                category="Figures",
-                labels={"figure": figure},
+                category="2 Single figures",
+                labels={"figure": f"{number:02} {FIGURES[figure].title}"},
             ),
         log:
             f"<logs>/plot/{figure}.log",
@@ -42,12 +43,7 @@ rule write_methods:
             "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
         ),
     output:
-        text=report(
-            "<results>/methods.md",
-            caption="../report/methods.rst",
-            category="Methods",
-            labels={"text": "methods"},
-        ),
+        text="<results>/methods.md",
         references="<results>/references.bib",
     log:
         "<logs>/write_methods.log",
@@ -59,3 +55,51 @@ rule write_methods:
         "Methods paragraph and references of exactly what ran"
     script:
         "../scripts/write_methods.py"
+
+
+rule write_pages:
+    input:
+        figures=expand("<results>/figures/{figure}.png", figure=study.figures()),
+        tables=[f"<results>/{csv.path.format(dataset=of)}" for csv, of in study.csvs()],
+        claims="<results>/claims.md",
+        methods="<results>/methods.md",
+        captions=[
+            workflow.source_path(f"../report/{caption}.rst")
+            for caption in [
+                *study.figures(),
+                *dict.fromkeys(csv.caption for csv, _ in study.csvs()),
+                "claims",
+                "methods",
+            ]
+        ],
+    output:
+        figures=report(
+            "<results>/pages/figures.html",
+            category="1 Pages",
+            labels={"page": "1 Figures, with what they show"},
+        ),
+        claims=report(
+            "<results>/pages/claims.html",
+            category="1 Pages",
+            labels={"page": "2 Findings"},
+        ),
+        tables=report(
+            "<results>/pages/tables.html",
+            category="1 Pages",
+            labels={"page": "3 Tables"},
+        ),
+        methods=report(
+            "<results>/pages/methods.html",
+            category="1 Pages",
+            labels={"page": "4 Methods"},
+        ),
+    log:
+        "<logs>/write_pages.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=study.spec("write_pages"),
+    message:
+        "Pages to read in a browser"
+    script:
+        "../scripts/write_pages.py"

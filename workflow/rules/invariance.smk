@@ -16,12 +16,7 @@ rule measure_invariance:
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
         layers="<results>/invariance/{dataset}/layers.parquet",
-        summary=report(
-            "<results>/invariance/{dataset}/summary.csv",
-            caption="../report/invariance_table.rst",
-            category="Tables",
-            labels={"table": "invariance, {dataset}"},
-        ),
+        summary="<results>/invariance/{dataset}/summary.csv",
     log:
         "<logs>/measure_invariance/{dataset}.log",
     conda:

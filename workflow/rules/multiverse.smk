@@ -33,12 +33,7 @@ rule count_verdicts:
         ),
         claims="<results>/claims.csv",
     output:
-        report(
-            "<results>/multiverse.csv",
-            caption="../report/multiverse_table.rst",
-            category="Tables",
-            labels={"table": "multiverse"},
-        ),
+        "<results>/multiverse.csv",
     log:
         "<logs>/count_verdicts.log",
     conda:

@@ -10,12 +10,7 @@ rule find_thresholds:
     output:
         layers="<results>/thresholds/{dataset}/layers.parquet",
         stimuli="<results>/thresholds/{dataset}/stimuli.parquet",
-        summary=report(
-            "<results>/thresholds/{dataset}/summary.csv",
-            caption="../report/thresholds.rst",
-            category="Tables",
-            labels={"table": "thresholds, {dataset}"},
-        ),
+        summary="<results>/thresholds/{dataset}/summary.csv",
     log:
         "<logs>/find_thresholds/{dataset}.log",
     conda:

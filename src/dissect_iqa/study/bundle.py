@@ -136,8 +136,15 @@ def tables(study: Study) -> dict[str, str]:
     return found
 
 
-def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]:
-    """Return each table's path and fingerprint; what is there must agree with the study."""
+def require_finished(study: Study, folder: Path | str = ".") -> dict[str, str]:
+    """Return each table's path and fingerprint if all are there as the study makes them.
+
+    Raises
+    ------
+    UserError
+        If one is missing, or was made with other settings.
+    """
+    folder = Path(folder)
     marks = {path: fingerprint(spec) for path, spec in tables(study).items()}
     missing = [path for path in marks if not (folder / path).exists()]
     if missing:
@@ -152,6 +159,12 @@ def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]
                 f"{path}: made with other settings (fingerprint {found[:12]}, wanted {mark[:12]}); "
                 "let Snakemake renew it first"
             )
+    return marks
+
+
+def _stages(study: Study, folder: Path, features: bool) -> dict[str, str | None]:
+    """Return each table's path and fingerprint; what is there must agree with the study."""
+    marks = require_finished(study, folder)
     others = [
         f"resources/datasets/{dataset}/{name}"
         for dataset in study.datasets

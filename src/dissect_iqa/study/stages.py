@@ -16,7 +16,7 @@ from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.files.provenance import canonical_json, fingerprint
 from dissect_iqa.study.rehearsal import REHEARSAL_VERSION
 from dissect_iqa.study.selection import Selection
-from dissect_iqa.study.tables import MARK, SHARED, SHARED_FILES, SHARED_STAGES, TABLES
+from dissect_iqa.study.tables import CSVS, MARK, SHARED, SHARED_FILES, SHARED_STAGES, TABLES, Csv
 from dissect_iqa.zoo.seeds import seed_of
 
 #: ``holds(study, data set, model or metric)``: what can change a stage's numbers, as plain data.
@@ -129,6 +129,22 @@ class Specs(Selection):
             made.path.format(dataset=name): self.spec(made.stage, name)
             for name in self.datasets_of(table)
         }
+
+    def figures(self) -> list[str]:
+        """Return the names of the figures that this study can fill."""
+        return [
+            name
+            for name, figure in FIGURES.items()
+            if not figure.needs or any(self.specs(table) for table in figure.needs)
+        ]
+
+    def csvs(self) -> list[tuple[Csv, str]]:
+        """Return the tables that people read, each with its data set or "", in reading order."""
+        return [
+            (csv, dataset)
+            for csv in CSVS
+            for dataset in (getattr(self, csv.of)() if csv.of else [""])
+        ]
 
     def taken(self, name: str) -> Any:
         """Return what makes a table, or what else a figure takes, what it is, as plain data."""
@@ -373,4 +389,16 @@ def _write_methods(study: Specs, *_: str) -> dict[str, Any]:
         "statistics": study.plain_statistics,
         "bibliography": fingerprint(study.bibliography()),
         "outside": {name: facts.model_dump() for name, facts in study.outside_facts().items()},
+    }
+
+
+@_stage(1)
+def _write_pages(study: Specs, *_: str) -> dict[str, Any]:
+    return {
+        "figures": {name: study.fingerprint("plot", name=name) for name in study.figures()},
+        "tables": {
+            csv.path.format(dataset=dataset): study.fingerprint(csv.stage, dataset)
+            for csv, dataset in study.csvs()
+        },
+        "texts": [study.fingerprint(stage) for stage in ("test_claims", "write_methods")],
     }

@@ -11,6 +11,7 @@ from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.figures.titles import titled
 from dissect_iqa.files.provenance import read_table, table_provenance
+from dissect_iqa.pages.write_pages import Shown
 from dissect_iqa.study.missing import reasons
 from dissect_iqa.study.stages import Specs
 from dissect_iqa.study.tables import TABLES
@@ -31,17 +32,37 @@ class Study(Specs):
             for name, path in zip(datasets, paths, strict=True)
         }
 
-    def figures(self) -> list[str]:
-        """Return the names of the figures that this study can fill."""
-        return [
-            name
-            for name, figure in FIGURES.items()
-            if not figure.needs or any(self.specs(table) for table in figure.needs)
-        ]
-
     def figure_paths(self, figure: str) -> dict[str, list[str]]:
         """Return by name the paths, in the study's folder, of the tables that a figure takes."""
         return {name: list(self.specs(name)) for name in FIGURES[figure].takes if name in TABLES}
+
+    def pages(self, given: Any, made: Any) -> dict[Path | str, tuple[str, list[Shown]]]:
+        """Return the pages to write, for `write_pages`: by file the title, and what is shown.
+
+        Parameters
+        ----------
+        given : object
+            The files to show: `figures`, `tables` and `captions` (lists), `claims`, `methods`.
+        made : object
+            The pages: `figures`, `claims`, `tables`, `methods`.
+        """
+        captions = {Path(path).stem: path for path in given.captions}
+        figures = [
+            Shown(f"Figure {number}. {FIGURES[name].title}", path, captions[name])
+            for number, (name, path) in enumerate(
+                zip(self.figures(), given.figures, strict=True), 1
+            )
+        ]
+        tables = [
+            Shown(f"{csv.title}: {of}" if of else csv.title, path, captions[csv.caption])
+            for (csv, of), path in zip(self.csvs(), given.tables, strict=True)
+        ]
+        return {
+            made.figures: ("Figures", figures),
+            made.claims: ("Findings", [Shown("", given.claims, captions["claims"])]),
+            made.tables: ("Tables", tables),
+            made.methods: ("Methods", [Shown("", given.methods, captions["methods"])]),
+        }
 
     def figure_tables(
         self, figure: str, paths: Mapping[str, Sequence[Path | str]]

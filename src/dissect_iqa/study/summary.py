@@ -175,6 +175,7 @@ def print_study(study: Any) -> None:
         "best layers": folder / "summary.csv",
         "claims": folder / "claims.md",
         "methods": folder / "methods.md",
+        "to read": folder / "pages",
     }
     frame, models = (
         titled(content, study.titles())

@@ -49,6 +49,66 @@ TABLES = {
     "universes": Table("walk_multiverse", "multiverse/{dataset}.parquet", "rated"),
 }
 
+
+@dataclass(frozen=True)
+class Csv:
+    """A table that people read.
+
+    Attributes
+    ----------
+    stage : str
+        Who makes it.
+    path : str
+        Where it lies in a study's own folder; with ``{dataset}`` there is one a data set.
+    title, caption : str
+        What stands above it on the page of tables; the caption's file in ``workflow/report/``.
+    of : str
+        The method of `Study` that names these data sets.
+    """
+
+    stage: str
+    path: str
+    title: str
+    caption: str
+    of: str = ""
+
+
+#: In reading order.
+CSVS = (
+    Csv("collect", "summary.csv", "Best layers", "summary"),
+    Csv("explain_factors", "factors.csv", "Shares of factors", "factors_table"),
+    Csv("count_verdicts", "multiverse.csv", "How much hangs on choices", "multiverse_table"),
+    Csv(
+        "find_thresholds",
+        "thresholds/{dataset}/summary.csv",
+        "Contrast thresholds",
+        "thresholds",
+        "threshold_sets",
+    ),
+    Csv(
+        "measure_invariance",
+        "invariance/{dataset}/summary.csv",
+        "What misalignment leaves",
+        "invariance_table",
+        "misaligned_sets",
+    ),
+    Csv(
+        "judge_pairs",
+        "judgements/{dataset}/summary.csv",
+        "Pairs of pictures",
+        "judgements",
+        "rated",
+    ),
+    Csv(
+        "judge_pairs",
+        "judgements/{dataset}/disagreements.csv",
+        "Where competitors disagree",
+        "disagreements",
+        "rated",
+    ),
+    Csv("collect", "published.csv", "Published figures beside these", "published"),
+)
+
 #: The folder, among the results, of what studies share. No study can have its name.
 SHARED = "shared"
 #: So many digits of its fingerprint are part of a shared file's name.
