@@ -13,7 +13,12 @@ FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parent
 PYTHON = "3.11"
 #: Needed where Snakemake runs, not inside its jobs.
-OUTSIDE = {"pip", "snakemake", "snakemake-executor-plugin-slurm"}
+OUTSIDE = {
+    "pip",
+    "snakemake",
+    "snakemake-executor-plugin-slurm",
+    "snakemake-interface-logger-plugins",
+}
 #: Needed by rules that run or build a network.
 NETWORKS = {"cvvdp", "numba", "piq", "plenoptic", "timm", "torch", "torchmetrics", "torchvision"}
 

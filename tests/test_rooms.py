@@ -105,4 +105,4 @@ def test_nothing_of_ours_imports_snakemake() -> None:
 
 @pytest.mark.parametrize("path", sorted(SOURCE.parents[1].glob("tests/*/test_*.py")), ids=str)
 def test_tests_lie_in_the_room_of_what_they_test(path: Path) -> None:
-    assert path.parent.name in (*ROOMS, "workflow", "slurm")
+    assert path.parent.name in (*ROOMS, "workflow", "slurm", "terminal")

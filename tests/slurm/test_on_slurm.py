@@ -30,8 +30,8 @@ TARGET = str(RESULTS / "correlations.parquet")
 MODELS = ("tiny_resnet", "tiny_mobile")
 #: Distorted pictures a reference: enough seconds of work to be caught in the middle.
 DISTORTED = 200
-#: What Snakemake says when it has seen the end of an extraction.
-FINISHED = r"Finished jobid: \d+ \(Rule: extract_features\)"
+#: What is said when Snakemake has seen the end of an extraction.
+FINISHED = r"\d+/\d+  Features of \S+ on \S+ \("
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,8 @@ def test_files_edited_in_the_middle_of_a_run(study: Path) -> None:
     assert run.returncode != 0 and "config.yaml" in run.stdout + run.stderr
     for name in ("config.yaml", "more.yaml", "datasets.yaml"):
         shutil.copy(undisturbed / "config" / name, study / "config" / name)
-    run = snakemake(study, "--dry-run", *options)
+    files_too = ("--logger-dissect-iqa-output", "snakemake")
+    run = snakemake(study, "--dry-run", *options, *files_too)
     stale = shared(study, "features", "tiny_resnet")
     assert run.returncode == 0 and stale in run.stdout, run.stdout + run.stderr
     assert shared(study, "features", "tiny_mobile") not in run.stdout

@@ -1,6 +1,7 @@
 """The loop: references through the network, their pairs after them, rows into the journal."""
 
 import logging
+import time
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from dissect_iqa.features.forward.runner import Runner
 from dissect_iqa.features.statistics.names import IMAGE_STATISTICS, STATISTICS
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two lines in the log about how far it is.
+_REMARK = 15.0
 
 
 class NotFinite(UserError):
@@ -102,12 +106,18 @@ class Engine:
         with tqdm(
             total=total, initial=done, desc=name, unit="pair", disable=None if progress else True
         ) as bar:
+            said, before = time.monotonic(), done
             for unit, batches in todo:
                 originals = next(pictures)
                 references = self._references(unit, originals)
                 for batch in batches:
                     self._batch(unit, batch, originals, next(pictures), references)
                     bar.update(len(batch))
+                    done += len(batch)
+                    if (now := time.monotonic()) - said >= _REMARK:
+                        pace = (done - before) / (now - said)
+                        log.info("%s: %d of %d pairs, %.3g a second", name, done, total, pace)
+                        said, before = now, done
             self._settle()
 
     def _left(self, unit: Unit) -> list[np.ndarray]:
