@@ -151,7 +151,7 @@ def test_info_of_a_prepared_data_set(study: Study) -> None:
     shown = call("info", "tiny_resnet", "--dataset", "own").stdout
     assert "18, most of 64x64; 16 pairs" in line(shown, "pictures")
     assert "MB, to fetch" in line(shown, "weights")
-    assert "not known before it has run" in line(shown, "time")
+    assert "from its GFLOPs and a measurement" in line(shown, "time")
     benchmarks = Path("results/shared/benchmarks/extract_features/own")
     benchmarks.mkdir(parents=True)
     (benchmarks / "tiny_resnet.0123456789.tsv").write_text("s\th:m:s\n200.0\t0:03:20\n")
@@ -248,6 +248,7 @@ def test_a_study_that_can_run(study: Study) -> None:
     assert result.exit_code == 0, result.stdout
     assert "16 pairs" in line(result.stdout, "PASS", "data set own")
     note = line(result.stdout, "not here yet")
+    assert "from their GFLOPs and a measurement" in line(result.stdout, "PASS", "time")
     assert "NOTE" in note and "tiny_resnet" in note and "tiny_mobile" not in note
     assert "NOTE weights: snakemake --cores 1 --until fetch_weights" in result.stdout
     assert "Nothing is in the way" in result.stdout

@@ -1,11 +1,14 @@
 """Costs told in advance are those that come."""
 
+import itertools
+
 import pandas as pd
 import pytest
 import torch
 from features_data import NETWORKS, SPEC, make_dataset, stripes
+from torch.utils.flop_counter import FlopCounterMode
 
-from dissect_iqa.features.estimate import earlier_seconds, estimate
+from dissect_iqa.features.estimate import earlier_seconds, estimate, machine_speed
 from dissect_iqa.features.extract_features import extract_features
 from dissect_iqa.features.file.read import open_cache
 
@@ -47,3 +50,12 @@ def test_time_is_that_of_the_slowest_earlier_run(tmp_path):
         (tmp_path / dataset / "net.0123456789.tsv").write_text(f"s\th:m:s\n{seconds}\t0\n")
     assert earlier_seconds(tmp_path, {"one": 100, "two": 100}, "net", 1000) == 200
     assert earlier_seconds(tmp_path, {"one": 100}, "other", 1000) is None
+
+
+def test_the_machine_s_speed_is_in_operations_as_those_of_networks_are_counted(monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
+    with FlopCounterMode(display=False) as counter:
+        speed = machine_speed("cpu", seconds=1.5)
+    # a pass to warm up, then ten between the first and the last look at the clock
+    assert speed == pytest.approx(counter.get_total_flops() / 11 * 10 / 3 / 1e9)

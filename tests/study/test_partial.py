@@ -88,7 +88,7 @@ def test_what_is_left_says_what_is_missing(here: Path, monkeypatch: pytest.Monke
     study = read()
     assert study.scored("own") == ["tiny_mobile", "psnr"]
     assert list(study.datasets) == ["own", "moved"] and study.missing == missing
-    words = "without tiny_resnet (no internet); ssim (too small); twin (no such folder)"
+    words = "without ssim (too small); tiny_resnet (no internet); twin (no such folder)"
     assert study.remarks() == {"study": "small", "of_study": words}
     assert study.notice() == f"Study small. W{words[1:]}."
     for stage in ("correlate", "measure_distances", "extract_features"):

@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 from rich import box
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -53,6 +54,14 @@ def sentence(command: Callable[..., Any]) -> Callable[..., Any]:
         raise typer.Exit(1) from cause
 
     return wrapped
+
+
+def working(what: str) -> Status:
+    """Return a context in which a terminal shows what takes long; elsewhere nothing is shown.
+
+    PyTorch alone takes some seconds to load, so whatever needs it says first what it does.
+    """
+    return Console(stderr=True).status(Text(f"{what} ..."))
 
 
 def say(text: str, style: str = "") -> None:
@@ -118,19 +127,3 @@ def print_facts(facts: Sequence[tuple[str, str]], title: str) -> None:
     for name, value in facts:
         grid.add_row(Text(name), Text(pasteable(value)))
     Console().print(grid)
-
-
-def in_bytes(number: float) -> str:
-    """Return a number of bytes as people write it: ``58.9 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
-
-
-def in_time(seconds: float) -> str:
-    """Return a time as people say it: ``40 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

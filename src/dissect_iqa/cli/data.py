@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from dissect_iqa.cli.console import ConfigFiles, app, in_bytes, print_table, say, sentence
+from dissect_iqa.cli.console import ConfigFiles, app, print_table, say, sentence
+from dissect_iqa.files.amounts import in_bytes
 
 
 @app.command()

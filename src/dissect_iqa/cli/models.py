@@ -8,16 +8,16 @@ import typer
 
 from dissect_iqa.cli.console import (
     app,
-    in_bytes,
-    in_time,
     print_facts,
     print_table,
     print_verdicts,
     say,
     sentence,
     width,
+    working,
 )
 from dissect_iqa.errors import UserError, suggest
+from dissect_iqa.files.amounts import in_bytes, in_time
 
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="An id of the model table.")]
 ModelTable = Annotated[Path, typer.Option(help="The model table.")]
@@ -26,7 +26,6 @@ DATASETS_TABLE = Path("config/datasets.yaml")
 RESOURCES = Path("resources")
 #: Below so many columns the architecture stands under the id.
 STACKED = 110
-_NO_TIME = "not known before it has run here once, on any data set"
 BENCHMARKS = Path("results/shared/benchmarks/extract_features")
 
 
@@ -70,9 +69,11 @@ def layers(
     table: ModelTable = TABLE,
 ) -> None:
     """Print a model's layers with their shapes and relative depth."""
-    from dissect_iqa.models.layers import layers_table
+    row, shape = _row(model, table), _size(size)
+    with working(f"Loading PyTorch and building {model}"):
+        from dissect_iqa.models.layers import layers_table
 
-    frame, left_out = layers_table(_row(model, table), _size(size))
+        frame, left_out = layers_table(row, shape)
     if not frame["skipped"].any():
         frame = frame.drop(columns="skipped")
     print_table(frame, f"{model}, a picture of {size}", whole=("shape", "layout"))
@@ -91,15 +92,16 @@ def info(
     table: ModelTable = TABLE,
 ) -> None:
     """Tell what extracting a model's features will take; weights need not be here."""
-    from dissect_iqa.features.estimate import earlier_seconds, estimate
-    from dissect_iqa.study import costs
-
     row = _row(model, table)
-    given = _pictures(dataset, size, pictures, pairs)
-    network = costs.bare_network(row)
-    told = estimate(network, given.sizes, given.pairs)
-    counts = costs.counted_pictures(RESOURCES)
-    seconds = earlier_seconds(BENCHMARKS, counts, row.id, told.pictures)
+    with working(f"Loading PyTorch and building {model}"):
+        from dissect_iqa.features.estimate import earlier_seconds, estimate
+        from dissect_iqa.study import costs
+
+        given = _pictures(dataset, size, pictures, pairs)
+        network = costs.bare_network(row)
+        told = estimate(network, given.sizes, given.pairs)
+        counts = costs.counted_pictures(RESOURCES)
+        time = _time(told, earlier_seconds(BENCHMARKS, counts, row.id, told.pictures))
     here = _weights(row.id).is_file()
     height, width = given.sizes.value_counts().index[0]
     size = f"{'supposed to be' if given.supposed else 'most'} of {height}x{width}"
@@ -110,24 +112,39 @@ def info(
         ("weights", f"{in_bytes(costs.weights_bytes(network))}, {'here' if here else 'to fetch'}"),
         ("feature file", in_bytes(told.cache_bytes)),
         ("raw features", f"{in_bytes(costs.raw_bytes(told))}, were they kept as float32"),
-        ("time", f"about {in_time(seconds)}, as in its slowest run here" if seconds else _NO_TIME),
+        ("time", time),
     ]
     print_facts(facts, model)
+
+
+def _time(told: Any, earlier: float | None) -> str:
+    """Return in words how long an extraction will take, by earlier runs if there are any."""
+    from dissect_iqa.features.estimate import machine_speed
+
+    if earlier:
+        return f"about {in_time(earlier)}, as in its slowest run here"
+    seconds = told.gflops * told.pictures / machine_speed()
+    return (
+        f"about {in_time(seconds)}, from its GFLOPs and a measurement of a second; give or take "
+        "a factor of three, until it has run here once"
+    )
 
 
 @app.command()
 @sentence
 def check(model: ModelId, table: ModelTable = TABLE) -> None:
     """Check one model in under a minute; its weights must have been fetched."""
-    from dissect_iqa.doctor.check_model import check_model, rivals
     from dissect_iqa.zoo.table import read_models
 
     row = _row(model, table)
     weights = _weights(row.id)
     if not weights.is_file():
         raise UserError(f"{weights}: not there; run: snakemake --cores 1 {weights}")
-    others = {name: _weights(name) for name in rivals(row, read_models(table).values())}
-    results = check_model(row, weights, others)
+    with working(f"Loading PyTorch, and {model} from its weights"):
+        from dissect_iqa.doctor.check_model import check_model, rivals
+
+        others = {name: _weights(name) for name in rivals(row, read_models(table).values())}
+        results = check_model(row, weights, others)
     print_verdicts(
         ((item.outcome, item.what, item.found, item.mend) for item in results),
         model,

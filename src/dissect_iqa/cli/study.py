@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from dissect_iqa.cli.console import ConfigFiles, app, in_bytes, print_verdicts, say, sentence
+from dissect_iqa.cli.console import ConfigFiles, app, print_verdicts, say, sentence, working
+from dissect_iqa.files.amounts import in_bytes
 
 
 @app.command()
 @sentence
 def doctor(configfile: ConfigFiles = None) -> None:
     """Check machine, configuration, weights and data before a study runs."""
-    from dissect_iqa.doctor import examine, snakemake_command
+    with working("Loading PyTorch"):
+        from dissect_iqa.doctor import examine, snakemake_command
 
     checks = examine(configfile or ())
     print_verdicts((item.outcome, item.what, item.found, item.mend) for item in checks)
@@ -84,7 +86,7 @@ def rehearse(
     Nothing is downloaded, and everything lies in rehearsal/: to find what is wrong with a
     configuration before the real run.
     """
-    from dissect_iqa.cli.console import in_time
+    from dissect_iqa.files.amounts import in_time
     from dissect_iqa.study.rehearsal import FOLDER, NOT_REHEARSED
     from dissect_iqa.study.rehearse import run, snakemake_command
 

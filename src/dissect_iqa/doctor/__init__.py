@@ -13,7 +13,14 @@ import psutil
 
 from dissect_iqa.doctor.checks import AGAIN, Check
 from dissect_iqa.doctor.inputs import comparisons, data_sets, distinct, upfront, weights
-from dissect_iqa.doctor.machine import cores, disk, gpu, memory, torch_build
+from dissect_iqa.doctor.machine import (
+    cores,
+    disk,
+    extraction_time,
+    gpu,
+    memory,
+    torch_build,
+)
 from dissect_iqa.doctor.needs import study_needs
 from dissect_iqa.errors import UserError
 from dissect_iqa.study.config_files import config_values
@@ -65,6 +72,7 @@ def _examine(config_files: Sequence[Path | str], resources: Path) -> list[Check]
         *checks,
         gpu(study.config.extraction.device),
         memory(psutil.virtual_memory().total, needs.memory),
+        extraction_time(needs, study.config.extraction.device),
         *disk({resources: needs.weights + needs.data, Path("results"): needs.features}, needs),
         Check("PASS", "configuration", count),
         comparisons(study),

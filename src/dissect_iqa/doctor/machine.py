@@ -9,6 +9,8 @@ import torch
 
 from dissect_iqa.doctor.checks import Check, Outcome
 from dissect_iqa.doctor.needs import GIGABYTE, Needs
+from dissect_iqa.features.estimate import machine_speed
+from dissect_iqa.files.amounts import in_time
 
 
 def cores(count: int) -> Check:
@@ -25,6 +27,28 @@ def memory(total: int, wanted: int) -> Check:
         return Check("PASS", "memory", found)
     mend = "snakemake --cores 1 --config extraction='{batch_size: 2}'"
     return Check("NOTE", "memory", f"{found}; smaller batches take less", mend)
+
+
+def extraction_time(needs: Needs, device: str) -> Check:
+    """Say how long the networks will take, from their operations and a short measurement here.
+
+    Parameters
+    ----------
+    needs : Needs
+        What is still to be extracted.
+    device : str
+        The option `extraction.device`.
+    """
+    if not needs.extractions:
+        return Check("PASS", "time", "no network has to run any more")
+    seconds = needs.gflops / machine_speed(device)
+    found = (
+        f"the networks take about {in_time(seconds)} here, from their GFLOPs and a measurement of "
+        "a second; give or take a factor of three"
+    )
+    if needs.unknown:
+        found += f"; not counted: {', '.join(needs.unknown)}"
+    return Check("PASS", "time", found)
 
 
 def torch_build() -> Check:

@@ -1,8 +1,9 @@
 """The room and memory that a study will still take, model by model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -24,6 +25,10 @@ class Needs:
     ----------
     weights, features, data : int
         Bytes to be written.
+    gflops : float
+        Billions of operations that networks will take.
+    extractions : int
+        Feature files that are to be made.
     memory : int
         Bytes that the largest extraction asks for, as in workflow/rules/features.smk.
     unknown : list of str
@@ -35,6 +40,8 @@ class Needs:
     weights: int = 0
     features: int = 0
     data: int = 0
+    gflops: float = 0.0
+    extractions: int = 0
     memory: int = round(4 * GIGABYTE)
     unknown: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -54,6 +61,7 @@ def study_needs(study: Study, resources: Path, rows: Iterable[ModelRow]) -> Need
     """
     needs = Needs()
     pictures = _count_data(study, resources, needs)
+    sizes = _Sizes(study.config.extraction.keep_raw)
     for row in tqdm(list(rows), desc="sizing models", leave=False, disable=None):
         path = resources / "weights" / f"{row.id}.safetensors"
         missing = [
@@ -67,19 +75,68 @@ def study_needs(study: Study, resources: Path, rows: Iterable[ModelRow]) -> Need
             if not missing:
                 continue
         try:
-            network = costs.bare_network(row)
-            for dataset in missing:
-                keep = study.config.extraction.keep_raw
-                needs.features += costs.features_bytes(network, pictures[dataset], keep)
+            size, features, gflops = sizes.of(row, [pictures[dataset] for dataset in missing])
         except UserError as error:
             needs.faults.append(str(error))
             continue
+        needs.features += features
+        needs.gflops += gflops
+        needs.extractions += len(missing)
         if not path.is_file():
-            size = costs.weights_bytes(network)
             needs.memory = max(needs.memory, _job_memory(size))
             # What is fetched stays in resources/downloads
             needs.weights += size if row.weights_kind in ("seed", "file", "package") else 2 * size
     return needs
+
+
+class _Sizes:
+    """The sizes of models, each architecture looked at once however many weights it has.
+
+    Parameters
+    ----------
+    keep_raw : tuple of str
+        Patterns of layers whose raw features are kept.
+    """
+
+    def __init__(self, keep_raw: tuple[str, ...]):
+        self._keep_raw = keep_raw
+        self._known: dict[tuple[str, ...], tuple[int, dict[tuple[int, ...], Any]]] = {}
+
+    def of(self, row: ModelRow, pictures: Sequence[costs.Pictures]) -> tuple[int, int, float]:
+        """Return a model's costs on some data sets.
+
+        Returns
+        -------
+        weights, features : int
+            Bytes of its weights and of all feature files.
+        gflops : float
+            Billions of operations that these take.
+
+        Raises
+        ------
+        UserError
+            If its line doesn't build, or names layers that it has not.
+        """
+        # timm builds by the weights' tag, too; elsewhere weights only fill what was built
+        tag = row.weights if row.builder == "timm" else ""
+        key = (row.builder, row.architecture, row.layers, row.input, tag)
+        weights, files = self._known.get(key, (0, {}))
+        asked = {_asked(item): item for item in pictures}
+        if not weights or asked.keys() - files.keys():
+            network = costs.bare_network(row)
+            weights = costs.weights_bytes(network)
+            for mark, item in asked.items():
+                if mark not in files:
+                    files[mark] = costs.features_cost(network, item, self._keep_raw)
+            self._known[key] = weights, files
+        found = [files[_asked(item)] for item in pictures]
+        return weights, sum(item[0] for item in found), sum(item[1] for item in found)
+
+
+def _asked(pictures: costs.Pictures) -> tuple[int, ...]:
+    """Return what of pictures decides the room that their features take."""
+    height, width = pictures.sizes[["height", "width"]].value_counts().index[0]
+    return int(height), int(width), len(pictures.sizes), pictures.pairs
 
 
 def _job_memory(weights: int) -> int:

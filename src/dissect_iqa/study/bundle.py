@@ -197,6 +197,8 @@ def _results(study: Study, folder: Path) -> Iterator[str]:
     for path in sorted((folder / study.results / study.name).rglob("*")):
         relative = path.relative_to(folder).as_posix()
         if path.is_file() and not path.name.startswith("."):
+            if path.suffix == ".html":
+                continue  # a page could run something where it is opened; made anew in seconds
             if is_data(relative):
                 yield relative
             else:

@@ -156,8 +156,19 @@ def _of_table(entry: DatasetEntry) -> Pictures | None:
     return uniform((height, width), pictures, len(frame))
 
 
-def features_bytes(network: Network, pictures: Pictures, keep_raw: tuple[str, ...] = ()) -> int:
-    """Return the bytes of a feature file, with the raw features (float16) that are to be kept.
+def features_cost(
+    network: Network, pictures: Pictures, keep_raw: tuple[str, ...] = ()
+) -> tuple[int, float]:
+    """Return what a feature file costs: its bytes, and billions of operations to make it.
+
+    Parameters
+    ----------
+    network : Network
+        With or without weights.
+    pictures : Pictures
+        What passes it.
+    keep_raw : tuple of str
+        Patterns of layers whose raw features (float16) are kept, too.
 
     Raises
     ------
@@ -167,7 +178,7 @@ def features_bytes(network: Network, pictures: Pictures, keep_raw: tuple[str, ..
     told = estimate(network, pictures.sizes, pictures.pairs)
     layers = [told.layers[number] for number in match_layers(network, keep_raw)]
     values = sum(layer.channels * layer.grid[0] * layer.grid[1] for layer in layers)
-    return told.cache_bytes + 2 * values * told.pictures
+    return told.cache_bytes + 2 * values * told.pictures, told.gflops * told.pictures
 
 
 def raw_bytes(told: Estimate) -> int:
