@@ -48,6 +48,8 @@ def test_names_that_are_no_folder(here: Path, name: str) -> None:
 def test_a_folder_is_one_study_s(here: Path) -> None:
     claim_folder(read())
     check_folder(read())
+    values, _ = config_values()
+    check_folder(Study.from_values(values, [here / "config/config.yaml"]))
     Path("config/more.yaml").write_text("study: small\n")
     with pytest.raises(UserError, match=r"results/small: holds the study of config/config\.yaml;"):
         check_folder(read("more.yaml"))

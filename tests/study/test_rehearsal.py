@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -300,5 +301,7 @@ def test_what_is_wrong_is_found_and_named(tmp_path: Path) -> None:
     run = rehearse(folder, "--config", 'models=["tiny_trained"]')
     assert run.returncode == 1
     last = run.stdout.splitlines()
-    assert any("tiny_trained.log: tiny_trained: " in line and "layer9.0" in line for line in last)
+    assert any(
+        re.search(r"/tiny_trained\.\w+\.log: tiny_trained: .*layer9\.0", text) for text in last
+    )
     assert "1 to mend" in last[-1]

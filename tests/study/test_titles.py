@@ -34,8 +34,8 @@ def test_figures_and_the_summary_show_titles(folder, monkeypatch, capsys):
     study = called("ResNet-18 untrained", "")
     models = data.models().iloc[:2].assign(id=IDS)
     table = data.correlations(models, "own", distances=("rmse",), types=())
-    path = folder / "results/correlations.parquet"
-    path.parent.mkdir()
+    path = folder / "results" / study.name / "correlations.parquet"
+    path.parent.mkdir(parents=True)
     write_table(table, path, study.spec("collect"))
     shown = study.figure_tables("ranking", {"correlations": [path]})
     wanted = ["ResNet-18 untrained", "tiny_mobile"]

@@ -111,7 +111,9 @@ def test_a_colleague_has_all_of_it(
     unbundle(tmp_path / "all.tar", tmp_path / "colleague")
     assert planned(tmp_path / "colleague") == {"write_pages": 1}
     shutil.copytree(study / "pictures", tmp_path / "colleague/pictures")
-    assert planned(tmp_path / "colleague") == {"write_pages": 1}, "who has the parent's pictures needs no others"
+    assert planned(tmp_path / "colleague") == {"write_pages": 1}, (
+        "who has the parent's pictures needs no others"
+    )
     for path in ("thresholds/light/stimuli.parquet", "invariance/own_shift/summary.csv"):
         assert (tmp_path / "colleague" / RESULTS / path).is_file()
 

@@ -59,7 +59,8 @@ def test_another_study_of_the_same_name_is_refused(study: Path) -> None:
         for more in ((), ("--dry-run",)):
             run = snakemake(study, *more, *options)
             assert run.returncode == 1
-            assert "results/small: holds the study of config/config.yaml;" in run.stderr
+            said = run.stdout + run.stderr  # a dry run speaks on stdout
+            assert "results/small: holds the study of config/config.yaml" in said, said
     assert content(study / RESULTS) == first
 
 

@@ -96,7 +96,7 @@ def a_note_on_a_model(study: Path) -> None:
         (one_more_distance, Counter(measure_distances=2, correlate=2) + COLLECTING),
         (distances_reordered, Counter()),
         (other_draws, Counter(correlate=4) + COLLECTING),
-        (other_figures, PLOTS),
+        (other_figures, PLOTS + Counter(write_pages=1)),
         # readouts are fitted to scores, so that they are in no universe
         (readouts, Counter(fit_readouts=2, correlate=2) + COLLECTING - UNIVERSES),
         (one_more_baseline, Counter(score_baselines=1, correlate=1) + COLLECTING),

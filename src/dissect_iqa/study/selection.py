@@ -1,5 +1,6 @@
 """What a configuration selects: models, data sets, and who is held against whom."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -153,7 +154,7 @@ class Selection:
             Naming file, line, option, what was found and what is allowed.
         """
         check_files(files)
-        origin = Origin(tuple(files), command_line or {})
+        origin = Origin(tuple(map(_as_typed, files)), command_line or {})
         named = {**values, "study": study_name(values, files, command_line)}
         study = cls(parse_config(named, origin), origin)
         study.leave_out(what_is_missing())
@@ -469,6 +470,12 @@ class Selection:
         """Return how many pixels a rehearsal's pictures need at least; None if it is none."""
         rows = self.models.values()
         return shortest_side(self.config, rows) if self.config.rehearse else None
+
+
+def _as_typed(file: Path | str) -> str:
+    """Return the path of a file from here if it lies below: Snakemake makes some absolute."""
+    inside = os.path.relpath(file)
+    return str(file) if inside.startswith("..") else inside
 
 
 def _is_rated(entry: DatasetEntry) -> bool:
