@@ -11,7 +11,7 @@ from dissect_iqa.study.config_files import config_values
 from dissect_iqa.study.faults import fault
 from dissect_iqa.study.frozen import freeze, thaw
 from dissect_iqa.study.missing import VARIABLE, write_missing
-from dissect_iqa.study.partial import Failed, finish_without, to_leave_out
+from dissect_iqa.study.partial import Failed, finish_without, to_leave_out, unforced
 from dissect_iqa.study.study import Study
 from dissect_iqa.study.summary import report_command
 
@@ -127,6 +127,20 @@ def test_nothing_to_finish(
     monkeypatch.setenv(VARIABLE, "missing.json")
     with pytest.raises(UserError, match=words):
         read()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["--cores", "2"], ["--cores", "2"]),
+        (["-F", "--cores", "2", "-f"], ["--cores", "2"]),
+        (["--forcerun", "a", "b", "--config", "x=1", "--forceall"], ["--config", "x=1"]),
+        (["-R", "--configfile", "-R.yaml"], ["--configfile", "-R.yaml"]),
+        (["--forcerun=a", "--quiet", "rules"], ["--quiet", "rules"]),
+    ],
+)
+def test_nothing_finished_is_forced_once_more(given: list[str], kept: list[str]) -> None:
+    assert unforced(given) == kept
 
 
 def test_an_interrupted_run_is_not_finished(here: Path) -> None:

@@ -68,8 +68,29 @@ def finish_without(study: Study, failed: Iterable[Failed], say: Callable[[str], 
     place = study.results / study.name / MISSING
     write_missing(missing, place)
     say(f"The study is finished without {reasons(missing)}.")
-    command = [sys.executable, "-m", "snakemake", *sys.argv[1:], "--nolock"]
+    command = [sys.executable, "-m", "snakemake", *unforced(sys.argv[1:]), "--nolock"]
     subprocess.run(command, check=False, env={**os.environ, VARIABLE: str(place)})
+
+
+def unforced(arguments: Sequence[str]) -> list[str]:
+    """Return Snakemake's arguments without those that have finished jobs done once more.
+
+    Examples
+    --------
+    >>> unforced(["-F", "--cores", "2", "--forcerun", "collect", "correlate", "--quiet"])
+    ['--cores', '2', '--quiet']
+    """
+    kept: list[str] = []
+    dropping = False
+    for word in arguments:
+        if word.startswith("-"):
+            name = word.partition("=")[0]
+            dropping = name in ("-R", "--forcerun")  # which takes the words up to the next option
+            if dropping or name in ("-F", "--forceall", "-f", "--force"):
+                continue
+        if not dropping:
+            kept.append(word)
+    return kept
 
 
 def to_leave_out(study: Study, failed: Iterable[Failed]) -> dict[str, str]:
