@@ -285,7 +285,10 @@ def test_triplets_keep_their_choices(tmp_path):
         ({"of": "demo", "misalign": {"scale": "1 px"}}, "with its unit, like '1 %'"),
         ({"of": "demo", "misalign": {"scale": 1}}, "with its unit, like '1 %'"),
         ({"of": "demo", "misalign": "1 %"}, "write {shift: 1 %}, {scale: 1 %} or {rotate: 1}"),
-        ({"of": "demo", "misalign": {"twist": 1}}, "twist"),
+        (
+            {"of": "demo", "misalign": {"twist": 1}},
+            "'misalign.twist'; allowed here: rotate, scale, shift",
+        ),
         ({"of": "demo", "misalign": {"rotate": 1}, "csv": "a"}, "'csv' means nothing for kind"),
         ({"of": "demo", "misalign": {"rotate": 1}, "folder": "a"}, "'folder' means nothing"),
         ({"of": "demo", "misalign": {"rotate": 1}, "drop_identical": True}, "'drop_identical'"),

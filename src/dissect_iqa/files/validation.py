@@ -92,10 +92,11 @@ def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """Return the names of the fields allowed at the place where an unknown one was found."""
     for part in location:
         field = model.model_fields.get(str(part))
-        kind = field.annotation if field else None
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        below = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not below:
             break
-        model = kind
+        model = below[0]
     return sorted(model.model_fields)
 
 
