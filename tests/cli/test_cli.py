@@ -356,6 +356,12 @@ def test_no_gpu_is_a_failure_only_where_one_is_asked_for(monkeypatch: pytest.Mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     note = machine.gpu("auto")
     assert note.outcome == "NOTE" and "CUDA_VISIBLE_DEVICES=''" in note.found
+    for device in ("cuda", "cuda:0"):
+        unknown = machine.extraction_time(Needs(gflops=1, extractions=1), device)
+        assert (unknown.outcome, unknown.found) == (
+            "NOTE", f"not measured: {device!r} can't be used here",
+        )  # fmt: skip
+    assert machine.extraction_time(Needs(), "cuda").outcome == "PASS", "nothing is left to measure"
     fault = machine.gpu("cuda:0")
     assert fault.outcome == "FAIL" and "device: auto" in fault.mend
 

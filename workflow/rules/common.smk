@@ -21,7 +21,7 @@ with told(logger.error):
         values, command_line = config, workflow.config_settings.config
         read = Study.from_values(values, [*reversed(given), *rest], command_line)
         check_folder(read)
-        if any(word.startswith("--report") for word in sys.argv):
+        if any(word.partition("=")[0] == "--report" for word in sys.argv):
             from dissect_iqa.study.bundle import require_finished
 
             # or figures of earlier settings would stand under the words of these

@@ -123,7 +123,10 @@ def _time(told: Any, earlier: float | None) -> str:
 
     if earlier:
         return f"about {in_time(earlier)}, as in its slowest run here"
-    seconds = told.gflops * told.pictures / machine_speed()
+    try:
+        seconds = told.gflops * told.pictures / machine_speed()
+    except RuntimeError:  # a GPU that doesn't work, which `doctor` tells
+        return "not known before it has run here once, on any data set"
     return (
         f"about {in_time(seconds)}, from its GFLOPs and a measurement of a second; give or take "
         "a factor of three, until it has run here once"

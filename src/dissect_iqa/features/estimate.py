@@ -142,6 +142,11 @@ def machine_speed(device: str = "auto", seconds: float = 1.0) -> float:
         As the option `extraction.device`.
     seconds : float
         How long to measure, after a pass that only warms up.
+
+    Raises
+    ------
+    RuntimeError, AssertionError
+        PyTorch's, if the device isn't there or doesn't work; the latter without CUDA built in.
     """
     cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     place = torch.device(device if device.startswith("cuda") else "cuda" if cuda else "cpu")
