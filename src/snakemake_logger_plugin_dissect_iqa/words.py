@@ -15,6 +15,7 @@ STAGES = {
     "collect": "Collecting them",
     "hold_contests": "Contests",
     "judge_pairs": "Pairs of pictures",
+    "size_networks": "Sizes of networks",
     "explain_factors": "Factors",
     "find_thresholds": "Contrast thresholds",
     "measure_invariance": "Misalignment",

@@ -11,8 +11,10 @@ from sklearn.metrics import roc_auc_score
 from dissect_iqa.correlation import pairs_of_pairs
 from dissect_iqa.correlation.disagreements import COLUMNS, disagreements
 from dissect_iqa.correlation.judge_pairs import (
+    PREDICTIONS,
     STATISTICS,
     _interval,
+    following,
     judge_pairs,
     summarise_judgements,
 )
@@ -142,21 +144,43 @@ def test_outliers_of_the_true_scores_are_one_in_twenty():
     table = pairs(20, 10, 10, se=0.2)
     true = table["quality"].to_numpy().copy()
     table["quality"] = true + 0.2 * rng.normal(size=len(table))
-    found, mapped = judge_pairs({"true": metric(table, true, name="true")}, table, SETTINGS)
+    found, predictions = judge_pairs({"true": metric(table, true, name="true")}, table, SETTINGS)
     row = found.set_index("statistic").loc["outlier_ratio"]
     assert row["value"] == pytest.approx(0.05, abs=0.012) and row["n"] == 2000
     assert row["low"] < 0.05 < row["high"]
-    assert np.corrcoef(mapped["true"], true)[0, 1] > 0.999
+    assert np.corrcoef(following(predictions)["true"], true)[0, 1] > 0.999
+
+
+def test_predictions_are_of_the_best_layer_in_the_order_of_the_pairs():
+    table, rng = pairs(se=0.3), np.random.default_rng(1)
+    quality = table["quality"].to_numpy()
+    net, worse = distances(table, layers=2, noise=(2.0, 0.1)), quality + rng.normal(size=len(table))
+    _, found = judge_pairs(
+        {"net": net, "other": metric(table, worse, name="other")}, table, SETTINGS,
+        dataset_name="set",
+    )  # fmt: skip
+    assert list(found.columns) == PREDICTIONS and len(found) == 2 * len(table)
+    own = found[found["model"] == "net"]
+    assert set(own["layer"]) == {"layer1"} and set(own["dataset"]) == {"set"}
+    assert list(own["pair"]) == list(table["pair"])
+    np.testing.assert_array_equal(own["quality"], quality)
+    best = net[net["layer"] == "layer1"].set_index("pair").loc[table["pair"]]
+    np.testing.assert_array_equal(own["predicted"], best["value"] * best["sign"])
+    np.testing.assert_array_equal(found.loc[found["model"] == "other", "predicted"], worse)
+    # the logistic rises with the prediction
+    ordered = own.sort_values("predicted")
+    assert ordered["mapped"].is_monotonic_increasing
+    np.testing.assert_array_equal(following(found)["net"], own["mapped"])
 
 
 def test_the_best_layer_is_judged_and_said():
     table = pairs(se=0.3)
-    found, mapped = judge_pairs(
+    found, predictions = judge_pairs(
         {"net": distances(table, layers=3, noise=(2.0, 0.1, 1.0))}, table, SETTINGS,
         dataset_name="set",
     )  # fmt: skip
     assert set(found["layer"]) == {"layer1"} and set(found["dataset"]) == {"set"}
-    assert list(found["statistic"]) == list(STATISTICS) and set(mapped) == {"net"}
+    assert list(found["statistic"]) == list(STATISTICS) and set(following(predictions)) == {"net"}
     wide = summarise_judgements(found)
     assert len(wide) == 1 and wide.loc[0, "auc_better"] > 0.9
     assert (wide["auc_better_n"] < wide["auc_different_n"]).all()
@@ -170,8 +194,8 @@ def test_without_errors_of_the_scores_nothing_is_judged(change):
     table = pairs() if change == "none" else pairs(se=0.3)
     if change == "some":
         table.loc[3, "score_se"] = np.nan
-    found, mapped = judge_pairs({"net": distances(table)}, table, SETTINGS)
-    assert found.empty and set(mapped) == {"net"}
+    found, predictions = judge_pairs({"net": distances(table)}, table, SETTINGS)
+    assert found.empty and set(following(predictions)) == {"net"}
     assert summarise_judgements(found).empty
 
 
@@ -187,25 +211,27 @@ def test_too_few_references_or_no_draws_give_no_interval(references):
 
 def test_constant_values_are_no_outliers_but_nothing():
     table = pairs(se=0.3)
-    found, mapped = judge_pairs(
+    found, predictions = judge_pairs(
         {"flat": metric(table, np.ones(len(table)), name="flat")}, table, SETTINGS
     )
     rows = found.set_index("statistic")["value"]
-    assert rows["auc_better"] == 0.5 and np.isnan(rows["outlier_ratio"]) and not mapped
+    assert (
+        rows["auc_better"] == 0.5 and np.isnan(rows["outlier_ratio"]) and not following(predictions)
+    )
 
 
 def test_who_says_the_opposite_has_no_mapping():
     """The logistic that fits an inverted predictor best falls: it would put it right."""
     table = pairs(se=0.3)
     quality = table["quality"].to_numpy()
-    found, mapped = judge_pairs(
+    found, predictions = judge_pairs(
         {"inverted": metric(table, -quality), "right": metric(table, quality)}, table, SETTINGS
     )
     rows = found.set_index(["model", "statistic"])["value"]
     assert rows["inverted", "auc_better"] == 0 and rows["right", "auc_better"] == 1
     assert np.isnan(rows["inverted", "outlier_ratio"]) and rows["right", "outlier_ratio"] < 0.05
-    assert set(mapped) == {"right"}
-    assert disagreements(mapped, table, [("inverted", "right")]).empty
+    assert set(following(predictions)) == {"right"}
+    assert disagreements(following(predictions), table, [("inverted", "right")]).empty
 
 
 def test_equal_opinions_and_infinite_values():
@@ -215,8 +241,8 @@ def test_equal_opinions_and_infinite_values():
     found, _ = judge_pairs({"psnr": metric(table, quality)}, table, SETTINGS)
     assert (found.set_index("statistic")["value"][["auc_better", "correct"]] > 0.98).all()
     same = table.assign(quality=1.0, score=1.0)
-    found, mapped = judge_pairs({"net": distances(table)}, same, SETTINGS)
-    assert found["value"].isna().all() and not mapped
+    found, predictions = judge_pairs({"net": distances(table)}, same, SETTINGS)
+    assert found["value"].isna().all() and not following(predictions)
     undefined = metric(table, np.where(np.arange(len(table)) == 0, np.nan, quality))
     with pytest.raises(UserError, match="NaN"):
         judge_pairs({"psnr": undefined}, table, SETTINGS)

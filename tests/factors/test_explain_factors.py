@@ -56,7 +56,9 @@ def made() -> tuple:
 
 def explain(made: tuple, described: pd.DataFrame | None = None, **options) -> pd.DataFrame:
     models, tables, correlations = made
-    sizes = {name: 1000 * (number + 1) for number, name in enumerate(models["id"])}
+    sizes = pd.DataFrame(
+        {"model": models["id"], "parameters": 1000 * np.arange(1, len(models) + 1)}
+    )
     models = models if described is None else described
     given = [(*key, table) for key, table in tables.items()]
     arguments = {"correlations": correlations, "settings": SETTINGS, **options}

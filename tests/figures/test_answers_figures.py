@@ -25,17 +25,13 @@ def texts(figure):
     )
 
 
-LABELS = {
-    "demo": data.NOTICE,
-    "light": "Scores are multiples of thresholds.",
-    "shifted": "Pictures are moved.",
-}
+LABEL = "Scores are multiples of thresholds. Pictures are moved."
 
 
 def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
     settings = FigureSettings()
     with look(settings):
-        figure = draw_sensitivity(tables["layers"], tables["stimuli"], LABELS, settings)
+        figure = draw_sensitivity(tables["layers"], tables["stimuli"], LABEL, settings)
         figure.canvas.draw()
     words = texts(figure)
     for expected in (
@@ -61,10 +57,12 @@ def test_sensitivity_is_the_inverse_of_people_s_contrast(tables):
 
 def answered(tables, **others):
     tables = {**tables, **others}
+    opinions = tables["correlations"]
+    tables["correlations"] = opinions[opinions["dataset"] == "demo"]
     settings = FigureSettings()
     with look(settings):
         takes = FIGURES["answers"].takes
-        figure = draw_answers(*(tables[name] for name in takes), LABELS, settings)
+        figure = draw_answers(*(tables[name] for name in takes), LABEL, settings)
         figure.canvas.draw()
     return figure
 
@@ -73,7 +71,7 @@ def test_answers_are_read_at_the_same_layers(tables):
     figure = answered(tables)
     words = texts(figure)
     for expected in (
-        *("one observer", "trained networks", "rank correlation", "classic metric"),
+        *("one observer", "trained networks", "rank correlation", "metric"),
         *("kept, shifted", "kept, turned", "Pictures are moved", "multiples of thresholds"),
     ):
         assert expected in words, expected
@@ -85,7 +83,8 @@ def test_answers_are_read_at_the_same_layers(tables):
     wanted = own.sort_values("depth")["value"].to_numpy()
     assert any(np.array_equal(line.get_ydata(), wanted) for line in below.lines)
     assert below.yaxis_inverted() and right.axes[0].xaxis_inverted()
-    assert len(right.axes[0].lines) == sum(tables["models"]["points"]) + len(data.BASELINES)
+    dots = sum(len(dots.get_offsets()) for dots in right.axes[0].collections)
+    assert dots == sum(tables["models"]["points"]) + len(data.BASELINES)
     assert len(above.lines) == len(tables["models"]) + len(data.BASELINES)
     for axes, name in zip(moved, ("shifted", "turned"), strict=True):
         kept = tables["invariance"]
@@ -103,28 +102,33 @@ def test_answers_that_were_not_asked_for_have_no_panel(tables, lacking, panels):
     assert ("rank correlation" in texts(figure)) == (lacking == "invariance")
 
 
-def test_without_rated_pictures_there_is_a_sentence(tables):
-    only = tables["correlations"].assign(dataset="light")
-    figure = answered(tables, correlations=only, invariance=pd.DataFrame())
-    assert "No network was measured on rated pictures and on thresholds" in texts(figure)
+def test_without_other_pictures_there_is_a_sentence(tables):
+    other = tables["invariance"].assign(of="another")
+    figure = answered(tables, layers=pd.DataFrame(), invariance=other)
+    assert "No network was measured on these pictures and on others" in texts(figure)
+
+
+def shifted(tables):
+    rows = tables["invariance"]
+    return {**tables, "invariance": rows[rows["dataset"] == "shifted"]}
 
 
 def test_invariance_shows_shares_and_what_was_before(tables):
     settings = FigureSettings()
     with look(settings):
         takes = FIGURES["invariance"].takes
-        figure = draw_invariance(*(tables[name] for name in takes), LABELS, settings)
+        figure = draw_invariance(*(shifted(tables)[name] for name in takes), LABEL, settings)
         figure.canvas.draw()
     words = texts(figure)
-    for expected in ("shifted", "turned", "PSNR", "Pictures are moved", "keep 0.", "aligned"):
+    for expected in ("shifted", "PSNR", "Pictures are moved", "keep 0.", "aligned"):
         assert expected in words, expected
     left, right = figure.subfigs[0].axes
     rows = tables["invariance"].query("dataset == 'shifted'")
     model = tables["models"]["id"].iloc[0]
     kept = rows[rows["model"] == model].dropna(subset=["kept"]).sort_values("depth")["kept"]
     assert any(np.array_equal(line.get_ydata(), kept) for line in left.lines)
-    dots = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in right.lines
-            if len(line.get_xdata()) == 1}  # fmt: skip
+    offsets = np.concatenate([dots.get_offsets() for dots in right.collections])
+    dots = {(float(x), float(y)) for x, y in offsets}
     wanted = set(zip(rows["aligned"], rows["misaligned"], strict=True))
     assert wanted == dots
 
@@ -152,10 +156,10 @@ def test_of_many_networks_the_median_of_a_function_stands_out(tables):
 
 
 def drawn_invariance(tables, settings, **others):
-    tables = {**tables, **others}
+    tables = {**shifted(tables), **others}
     with look(settings):
         takes = FIGURES["invariance"].takes
-        figure = draw_invariance(*(tables[name] for name in takes), LABELS, settings)
+        figure = draw_invariance(*(tables[name] for name in takes), LABEL, settings)
         figure.canvas.draw()
     return figure
 
@@ -178,7 +182,7 @@ def test_shares_of_triplets_are_of_what_exceeds_chance(tables):
     assert "keep 0.50" in words and "and 0.67 of it" in words  # (.70 - .5) / (.80 - .5)
 
 
-@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.needs])
+@pytest.mark.parametrize("name", ["sensitivity", "invariance", "answers"])
 def test_files_of_all_formats(tables, tmp_path, name):
-    plot(name, tables, LABELS, tmp_path / name, spec="{}")
+    plot(name, shifted(tables), LABEL, tmp_path / name, spec="{}")
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}

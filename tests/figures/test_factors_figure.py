@@ -32,7 +32,7 @@ def table():
 def drawn(rows, label=None, settings=None):
     settings = settings or FigureSettings()
     with look(settings):
-        figure = draw_factors(rows, {"demo": label}, settings)
+        figure = draw_factors(rows, label, settings)
         FigureCanvasAgg(figure).draw()
     return figure
 
@@ -71,7 +71,8 @@ def test_the_largest_is_on_top_and_what_is_left_is_last():
 def test_what_the_networks_cannot_tell_and_who_is_left_out_is_said():
     text = said(drawn(table(), "Scores are transferred."))
     assert "Not identifiable: function can't be told from architecture" in text
-    assert "Without a value everywhere, left out: alexnet. Scores are transferred." in text
+    assert "Without a value everywhere, left out: alexnet." in text
+    assert "Scores are transferred. Shapley values" in text
     assert "need be said" not in text
 
 

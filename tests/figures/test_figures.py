@@ -10,6 +10,7 @@ import figure_data as data
 import numpy as np
 import pandas as pd
 import pytest
+from figure_tables import tables, tables_for
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
@@ -21,40 +22,33 @@ from pydantic import ValidationError
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.settings import StatisticsSettings
 from dissect_iqa.errors import UserError
-from dissect_iqa.figures.comparisons import draw_comparisons, flow, read_groups
-from dissect_iqa.figures.depth import MOST_IN_A_FACET, MOST_LEVELS, draw_depth, facets, levels
-from dissect_iqa.figures.distortions import cell_text, draw_types, table_by_type
+from dissect_iqa.figures.best_layers import best_and_last
+from dissect_iqa.figures.comparisons import paired
+from dissect_iqa.figures.datasets import agreement
+from dissect_iqa.figures.depth import MOST_IN_A_PANEL, MOST_LEVELS, levels, panels_of
+from dissect_iqa.figures.distortions import _clustered, table_by_type
+from dissect_iqa.figures.distortions import shorten as shorten_type
+from dissect_iqa.figures.fits import chosen
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
+from dissect_iqa.figures.looks import looks
 from dissect_iqa.figures.plot import FIGURES, plot
-from dissect_iqa.figures.ranking import draw_ranking, minus, shorten
+from dissect_iqa.figures.ranking import draw_ranking, shorten
+from dissect_iqa.figures.readouts import plain_and_read_out
 from dissect_iqa.figures.select import ranked, twins, views
 from dissect_iqa.figures.settings import FigureSettings
-from dissect_iqa.figures.style import CONTEXT, colours, look
-from dissect_iqa.figures.training import draw_training
+from dissect_iqa.figures.style import CONTEXT, colours, display, look, number
+from dissect_iqa.figures.trends import trend_words
 
 SETTINGS = FigureSettings()
 TWO = ("rmse", "cosine")
-#: The figures of the models' correlations, which this module tests; the others have one each.
-OPINIONS = [
-    name for name, figure in FIGURES.items() if "models" in figure.takes and not figure.needs
-]
 REPORTS = Path(__file__).parents[2] / "workflow" / "report"
 
 
-def draw(name, correlations, models, label=None, settings=SETTINGS, comparisons=data.COMPARISONS):
-    """Draw a figure by its name, layout included; a layout that fails is an error."""
-    functions = {
-        "depth": draw_depth,
-        "ranking": draw_ranking,
-        "training": draw_training,
-        "types": draw_types,
-    }
+def draw(name, correlations, models, label=None, settings=SETTINGS):
+    """Draw a figure of correlations by its name, layout included, which must not fail."""
     with look(settings), warnings.catch_warnings():
         warnings.simplefilter("error")
-        if name == "comparisons":
-            figure = draw_comparisons(correlations, models, comparisons, label, settings)
-        else:
-            figure = functions[name](correlations, models, label, settings)
+        figure = FIGURES[name].draw(correlations, models, label, settings)
         FigureCanvasAgg(figure).draw()
     return figure
 
@@ -154,97 +148,7 @@ def test_wrong_options_are_refused(small, tmp_path, options):
     assert not list(tmp_path.iterdir())
 
 
-# --- every figure ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", OPINIONS)
-def test_notice_stands_in_the_figure_and_no_text_leaves_the_page(seven, name):
-    figure = draw(name, *seven, data.NOTICE)
-    assert data.NOTICE in texts(figure)
-    assert_inside(figure)
-
-
-@pytest.mark.parametrize("name", OPINIONS)
-def test_forty_six_models_fit_on_a_page(many, name):
-    correlations, models = many
-    comparisons = data.zoo_comparisons(models)
-    figure = draw(name, correlations, models, None, SETTINGS, comparisons)
-    assert_inside(figure)
-    assert figure.get_figheight() * 25.4 < 290
-
-
-def assert_inside(figure):
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    width, height = figure.bbox.size
-    hidden = {label for axes in figure.findobj(Axes) for label in labels_out_of_view(axes)}
-    for text in figure.findobj(Text):
-        if not text.get_visible() or not text.get_text().strip() or text in hidden:
-            continue
-        assert text.get_fontsize() >= 6
-        box = text.get_window_extent(renderer)
-        inside = box.x0 > -1.5 and box.y0 > -1.5 and box.x1 < width + 1.5 and box.y1 < height + 1.5
-        assert inside, f"{text.get_text()!r} at {box.extents} of {width} x {height}"
-
-
-def labels_out_of_view(axes):
-    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        for tick in axis.get_major_ticks():
-            if not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9:
-                yield from (tick.label1, tick.label2)
-
-
-def one_model(correlations, models):
-    kept = models[models["id"] == "efflite0_in1k"]
-    return correlations[correlations["model"] == "efflite0_in1k"], kept
-
-
-def only_baselines(correlations, models):
-    return correlations[correlations["model"].isin(data.BASELINES)], models
-
-
-def nothing_finite(correlations, models):
-    return correlations.assign(value=np.nan, low=np.nan, high=np.nan), models
-
-
-def no_intervals_and_holes(correlations, models):
-    holes = (correlations["model"] == "vgg16_hed") | (correlations.index % 7 == 3)
-    table = correlations.assign(low=np.nan, high=np.nan)
-    return table.assign(value=table["value"].where(~holes)), models
-
-
-def all_inverted(correlations, models):
-    numbers = {"value": -correlations["value"], "low": -correlations["high"]}
-    return correlations.assign(**numbers, high=-correlations["low"]), models
-
-
-def two_data_sets(correlations, models):
-    bare = correlations[correlations["subset"] == "all"].assign(dataset="other")
-    return pd.concat([correlations, bare], ignore_index=True), models
-
-
-@pytest.mark.parametrize("name", OPINIONS)
-@pytest.mark.parametrize(
-    "change",
-    [
-        one_model,
-        only_baselines,
-        nothing_finite,
-        no_intervals_and_holes,
-        all_inverted,
-        two_data_sets,
-    ],
-)
-def test_what_is_missing_gives_a_figure_or_a_statement(small, name, change):
-    correlations, models = change(*small)
-    figure = draw(name, correlations, models, data.NOTICE)
-    assert data.NOTICE in texts(figure)
-    if change is nothing_finite:
-        assert "nothing" in texts(figure) or "no " in texts(figure).lower()
-    if change is no_intervals_and_holes and name != "comparisons":
-        assert "No finite value: vgg16_hed" in texts(figure)
-        assert "jackknife" not in texts(figure)
-    if change is two_data_sets:
-        assert "other" in texts(figure)
+# --- wrong input -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -383,34 +287,41 @@ def test_of_many_metrics_depth_shows_the_best_and_the_rivals():
     assert sorted(families) == ["DISTS", "LPIPS", "SSIM", "ms_ssim"]
     assert "ssim_downsampled" in shown, "of a family its better form"
     figure = draw("depth", table, models)
-    assert f"Dotted: {len(shown)} of {len(view.baselines)} metrics" in texts(figure)
+    assert f"Of {len(view.baselines)} metrics the best and the usual rivals" in texts(figure)
 
 
-def test_depth_has_a_panel_a_distance_with_every_profile_its_best_layer_and_the_baselines(seven):
+def test_depth_has_a_panel_a_family_with_every_profile_its_best_layer_and_the_metrics(seven):
     correlations, models = seven
+    view = only_view(correlations, models)
     figure = draw("depth", correlations, models)
-    panels = figure.subfigs[0].axes
-    assert len(panels) == len(data.DISTANCES)
-    for axes, distance in zip(panels, data.DISTANCES, strict=True):
-        lines = [line for line in axes.lines if len(line.get_xdata()) > 2]
-        dots = [line for line in axes.lines if len(line.get_xdata()) == 1]
-        whole = correlations.query("statistic == 'srcc' and subset == 'all'")
-        rows = whole[whole["distance"] == distance]
-        for line, dot, (id, untrained) in zip(
-            lines, dots, models[["id", "untrained"]].itertuples(index=False), strict=True
-        ):
+    panels = panels_of(view, SETTINGS)
+    whole = correlations.query("statistic == 'srcc' and subset == 'all'")
+    rows = whole[whole["distance"] == view.distance]
+    untrained = models.set_index("id")["untrained"]
+    for axes, panel in zip(figure.subfigs[0].axes, panels, strict=True):
+        coloured = [line for line in axes.lines if not same_color(line.get_color(), CONTEXT)]
+        lines = [line for line in coloured if len(line.get_xdata()) > 2]
+        dots = [line for line in coloured if len(line.get_xdata()) == 1]
+        for line, dot, id in zip(lines, dots, panel.lines, strict=True):
             mine = rows[rows["model"] == id]
             np.testing.assert_array_equal(line.get_ydata(), mine["value"])
             np.testing.assert_array_equal(line.get_xdata(), mine["depth"])
             assert dot.get_ydata()[0] == mine["value"].max()
-            assert line.is_dashed() == untrained
-            assert same_color(dot.get_markerfacecolor(), "white") == untrained
+            assert same_color(dot.get_markerfacecolor(), "white") == untrained[id]
         levels = {line.get_ydata()[0] for line in axes.lines if len(line.get_xdata()) == 2}
         assert levels >= set(data.BASELINES.values())
-    colour = {line.get_ydata()[0]: line.get_color() for line in panels[0].lines}
-    lite = correlations.query("statistic == 'srcc' and subset == 'all' and distance == 'rmse'")
-    first = lite.groupby("model")["value"].first()
-    assert colour[first["efflite0_in1k"]] == colour[first["efflite0_untrained"]]
+    words = texts(figure)
+    assert words.count("PSNR .73") == 1, "metrics are named once, with their values"
+
+
+def test_depth_can_have_a_panel_a_distance(seven):
+    correlations, models = seven
+    settings = FigureSettings(facet="distance")
+    figure = draw("depth", correlations, models, settings=settings)
+    titles = [axes.get_title(loc="left") for axes in figure.subfigs[0].axes]
+    assert titles == [display(name) for name in data.DISTANCES]
+    for axes in figure.subfigs[0].axes:
+        assert sum(len(line.get_xdata()) > 2 for line in axes.lines) == len(models)
 
 
 def test_an_inverted_correlation_is_in_sight(small):
@@ -421,26 +332,33 @@ def test_an_inverted_correlation_is_in_sight(small):
     figure = draw("depth", wrong, models)
     low, _ = figure.subfigs[0].axes[0].get_ylim()
     assert low < wrong.loc[mine & (wrong["subset"] == "all"), "value"].min()
-    assert "\N{MINUS SIGN}0." in texts(draw("ranking", wrong, models))
+    assert "\N{MINUS SIGN}." in texts(draw("ranking", wrong, models))
 
 
 def test_with_many_models_each_is_named_in_one_panel_and_grey_in_all_others(many):
     correlations, models = many
     view = only_view(correlations, models)
-    groups = facets(view, SETTINGS)
-    members = [name for _, ids in groups for name in ids]
+    panels = panels_of(view, SETTINGS)
+    members = [name for panel in panels for name in panel.lines]
     assert sorted(members) == sorted(models["id"])
-    assert max(len(ids) for _, ids in groups) <= MOST_IN_A_FACET
+    assert max(len(panel.lines) for panel in panels) <= MOST_IN_A_PANEL
+    assert len({panel.title for panel in panels}) == len(panels)
     figure = draw("depth", correlations, models)
-    panels = figure.subfigs[0].axes
-    assert len(panels) == len(groups)
-    for axes, (_, ids) in zip(panels, groups, strict=True):
+    for axes, panel in zip(figure.subfigs[0].axes, panels, strict=True):
         grey = [line for line in axes.lines if same_color(line.get_color(), CONTEXT)]
-        assert len(grey) == len(models) - len(ids)
-        named = {text.get_text() for text in axes.texts}
-        assert named >= set(ids)
-    by_family = facets(view, FigureSettings(facet="family"))
-    assert {title.split(" (")[0] for title, _ in by_family} <= set(models["family"])
+        assert len(grey) == len(models) - len(panel.lines)
+        assert {text.get_text() for text in axes.texts} == set(panel.lines)
+    known = set(models["family"])
+    assert all(panel.title.split(" (")[0].split(",")[0] in known for panel in panels)
+
+
+def test_lines_of_one_function_differ_in_lightness_within_a_panel(many):
+    _, models = many
+    known = looks(models.set_index("id"), SETTINGS)
+    same = [name for name, of in known.of.items() if of == "supervised classification"][:6]
+    shades = known.shades(same)
+    assert len({str(shade.colour) for shade in shades.values()}) == 6
+    assert {shade.marker for shade in shades.values()} == {known[same[0]].marker}
 
 
 def test_ranking_lists_all_from_best_to_worst_with_honest_choice_beneath(small):
@@ -452,7 +370,7 @@ def test_ranking_lists_all_from_best_to_worst_with_honest_choice_beneath(small):
     titles = {"psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
     titles["ssim_downsampled"] = "SSIM (downsampled)"
     assert names == [titles.get(name, name) for name in ranked(view)["model"]]
-    squares = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"}
+    squares = {line.get_xdata()[0] for line in axes.lines if line.get_markersize() < 3}
     nested = correlations.query("statistic == 'srcc_nested' and distance == @view.distance")
     assert squares == set(nested["value"])
     without = correlations[correlations["statistic"] != "srcc_nested"]
@@ -483,43 +401,162 @@ def test_types_are_read_at_the_layer_that_is_best_over_all_pairs(seven):
     assert (table["contrast change"] < 0).sum() == 7  # inverted in the made-up data, and kept
 
 
+def test_types_are_drawn_as_difference_to_the_best_metric_of_each(seven):
+    correlations, models = seven
+    figure = draw("types", correlations, models)
+    axes = next(axes for axes in figure.findobj(Axes) if axes.images)
+    view = only_view(correlations, models)
+    table = table_by_type(view)
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    titles = {display(name, baseline=True): name for name in data.BASELINES}
+    names = [titles.get(name, name) for name in rows]
+    columns = {shorten_type(name): name for name in table.columns}
+    types = [columns[label.get_text()] for label in axes.get_xticklabels()]
+    assert types[0] == "all" and set(types) == set(table.columns)
+    best = table.loc[list(data.BASELINES)].max()
+    shown = np.ma.filled(axes.images[0].get_array(), np.nan)
+    np.testing.assert_allclose(shown, (table - best).loc[names, types])
+    above = [text.get_text() for text in axes.texts if text.get_position()[1] < -1]
+    assert above[:-1] == [number(best[name]) for name in types]
+
+
 def test_types_missing_for_one_row_are_marked(small):
     correlations, models = small
     gone = (correlations["model"] == "psnr") & (correlations["subset"] == f"type:{data.TYPES[0]}")
     figure = draw("types", correlations[~gone], models)
-    assert "–: no value." in texts(figure)
+    assert "White: no value." in texts(figure)
 
 
-def test_comparisons_keep_what_was_studied(small):
-    correlations, models = small
-    text = texts(draw("comparisons", correlations, models))
-    assert "EfficientNet-Lite0: trained or not" in text
-    assert "ResNet-50 by objective" not in text
-    assert "2 of 3 comparisons" in text
-    assert "No comparison is set up" in texts(
-        draw("comparisons", correlations, models, comparisons=None)
+def test_similar_networks_are_neighbours_and_the_higher_end_comes_first():
+    low, high = np.full(4, -0.2), np.full(4, 0.1)
+    table = pd.DataFrame([low, high, low + 0.01, high - 0.01], index=list("abcd"))
+    order = _clustered(table)
+    assert {*order[:2]} == {"b", "d"} and {*order[2:]} == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("additive Gaussian noise", "add. Gauss. noise"),
+        ("Gaussian blur", "Gauss. blur"),
+        ("somebody's own very particular distortion", "somebody's own very par…"),
+    ],
+)
+def test_names_of_types_are_cut_by_words_first(name, short):
+    assert shorten_type(name) == short
+
+
+def met(*rows):
+    columns = ["first", "second", "difference", "low", "high", "winner"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_comparisons_are_paired_with_their_first_member_whatever_the_order_of_the_contest():
+    contests = met(("a", "b", 0.1, 0.05, 0.15, "a"), ("c", "a", 0.02, -0.01, 0.05, ""))
+    wanted = [
+        {"title": "Two", "factor": "environment", "members": ["a", "c"]},
+        {"title": "Three", "factor": "function", "members": ["a", "b", "c", "unknown"]},
+        {"title": "None", "factor": "function", "members": ["b", "unknown"]},
+    ]
+    groups = paired(wanted, contests)
+    assert [group.title for group in groups] == ["Three", "Two"]
+    table = groups[0].differences
+    assert groups[0].first == "a" and list(table["model"]) == ["c", "b"]
+    numbers = table[["difference", "low", "high"]].to_numpy()
+    np.testing.assert_allclose(numbers, [[0.02, -0.01, 0.05], [-0.1, -0.15, -0.05]])
+    assert list(table["told"]) == [False, True]
+
+
+def test_wrong_comparisons_are_named():
+    contests = met(("a", "b", 0.1, 0.05, 0.15, "a"))
+    with pytest.raises(UserError, match="factor is 'colour'; allowed: function"):
+        paired([{"title": "x", "factor": "colour", "members": ["a", "b"]}], contests)
+    with pytest.raises(UserError, match="'x': it has no members"):
+        paired([{"title": "x", "factor": "function"}], contests)
+
+
+def test_best_and_last_layers_are_read_over_depth(seven):
+    correlations, models = seven
+    view = only_view(correlations, models)
+    table = best_and_last(view).set_index("model")
+    rows = correlations.query("statistic == 'srcc' and subset == 'all'")
+    for name in models["id"]:
+        mine = rows[(rows["model"] == name) & (rows["distance"] == view.distance)]
+        best = mine.loc[mine["value"].idxmax()]
+        last = mine.loc[mine["depth"].idxmax()]
+        assert table.loc[name, "depth"] == best["depth"]
+        assert table.loc[name, "fall"] == pytest.approx(last["value"] - best["value"])
+    middle = table.groupby("row", sort=False)["depth"].median()
+    assert middle.is_monotonic_increasing and set(middle.index) == {"EfficientNet (4)", "VGG (3)"}
+
+
+def test_judged_is_honest_where_that_is_known(seven):
+    correlations, models = seven
+    view = only_view(correlations, models)
+    honest = correlations.query("statistic == 'srcc_nested' and distance == @view.distance")
+    wanted = honest.set_index("model")["value"]
+    assert view.is_honest
+    assert view.judged()["value"].to_dict() == wanted.to_dict()
+    plain = correlations[correlations["statistic"] != "srcc_nested"]
+    view = only_view(plain, models)
+    assert not view.is_honest
+    assert view.judged()["value"].max() == view.best(view.distance)["value"].max()
+
+
+def test_fits_show_the_best_of_each_function_psnr_and_the_logistic():
+    found = tables_for("fits", 46, tables(46))
+    view = only_view(found["correlations"], found["models"])
+    names = chosen(view, found["predictions"], SETTINGS)
+    assert len(names) == 12 and "psnr" in names
+    of = looks(view.models, SETTINGS).of
+    networks = [name for name in ranked(view)["model"] if name in of]
+    for function in {*of.values()}:
+        assert next(name for name in networks if of[name] == function) in names
+    figure = FIGURES["fits"].draw(found["predictions"], found["correlations"], found["models"])
+    panels = figure.findobj(Axes)
+    assert [len(axes.lines) for axes in panels][-1] == 1, "PSNR's predictions weren't mapped"
+    own = found["predictions"][found["predictions"]["model"] == names[0]].sort_values("predicted")
+    dots, line = panels[0].lines
+    np.testing.assert_array_equal(np.sort(dots.get_xdata()), np.sort(-own["predicted"]))
+    np.testing.assert_array_equal(line.get_ydata()[::-1], own["mapped"])
+
+
+def test_data_sets_agree_by_rank_and_of_many_there_is_a_table():
+    table = pd.DataFrame({"a": [1, 2, 3, 4.0], "b": [2, 3, 1, 9.0], "c": [1, np.nan, np.nan, 2]})
+    found = agreement(table)
+    assert found.loc["a", "b"] == pytest.approx(0.4) and np.isnan(found.loc["a", "c"])
+    models = data.models()
+    several = pd.concat(
+        [data.correlations(models, dataset=name, distances=TWO, types=()) for name in "vwxyz"]
+    )
+    figure = draw("datasets", several, models)
+    assert len([axes for axes in figure.findobj(Axes) if axes.images]) == 1
+    assert "Fewer than two data sets" in texts(
+        draw("datasets", several[several["dataset"] == "v"], models)
     )
 
 
-def test_comparisons_come_as_mappings_or_models_and_wrong_ones_are_named():
-    groups = read_groups({"by_size": {"factor": "architecture", "members": ["a", "b"]}})
-    assert (groups[0].title, groups[0].members) == ("by_size", ("a", "b"))
-    item = SimpleNamespace(model_dump=lambda: dict(data.COMPARISONS[0]))
-    assert read_groups([item])[0].factor == "function"
-    with pytest.raises(UserError, match="factor is 'colour'; allowed: function"):
-        read_groups([{"title": "x", "factor": "colour", "members": ["a", "b"]}])
-    with pytest.raises(UserError, match="'x': it has no members"):
-        read_groups([{"title": "x", "factor": "function"}])
+def test_readouts_stand_beside_the_plain_distance():
+    found = tables(7)
+    view = only_view(found["correlations"], found["models"])
+    table = plain_and_read_out(view, found["correlations"])
+    assert set(table["readout"]) == {"plain", "nnls_mse", "rmse on all layers"}
+    plain = table[table["readout"] == "plain"].set_index("model")["value"]
+    honest = view.nested[view.nested["distance"] == "rmse"].set_index("model")["value"]
+    assert plain.to_dict() == honest.to_dict()
 
 
-def test_two_columns_of_comparisons_lose_no_one(many):
-    _, models = many
-    groups = read_groups(data.zoo_comparisons(models))
-    columns = flow(groups)
-    listed = [line.text for lines in columns for line in lines if line.kind == "member"]
-    assert sorted(listed) == sorted(name for group in groups for name in group.members)
-    sizes = [len(lines) for lines in columns]
-    assert len(sizes) == 2 and max(sizes) < 0.7 * sum(sizes)
+def test_trends_are_over_trained_networks_with_as_many_families_as_there_are():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=40)
+    table = pd.DataFrame(
+        {"x": x, "value": x + rng.normal(size=40), "family": [f"f{i % 8}" for i in range(40)],
+         "untrained": [i > 35 for i in range(40)]}
+    )  # fmt: skip
+    words = trend_words(table, {"accuracy": "x"})
+    rho = table[:36][["x", "value"]].corr("spearman").iloc[0, 1]
+    assert "36 trained networks" in words and f"families, 8: accuracy {rho:+.2f}" in words
+    assert "no trend can be told" in trend_words(table.assign(family="one"), {"accuracy": "x"})
 
 
 # --- small parts -----------------------------------------------------------------------------
@@ -548,10 +585,9 @@ def test_text_is_measured_wrapped_and_cut():
 
 
 def test_numbers_and_names_in_print():
-    assert [cell_text(x) for x in (0.873, -0.2, 1.0, -0.001, -1.0)] == [
+    assert [number(x) for x in (0.873, -0.2, 1.0, -0.001, -1.0)] == [
         ".87", "\N{MINUS SIGN}.20", "1.00", ".00", "\N{MINUS SIGN}1.00",
     ]  # fmt: skip
-    assert (minus(-0.001), minus(-0.456)) == ("0.00", "\N{MINUS SIGN}0.46")
     assert shorten("features.1") == "features.1"
     assert len(shorten("encoder.layers.encoder_layer_11.mlp.linear")) == 30
 
@@ -577,12 +613,14 @@ def test_captions_render_and_tell_of_transferred_scores_only_where_they_are(capt
     strict = {"halt_level": 2, "report_level": 2}
     text = template.render(snakemake=SimpleNamespace(config=config))
     html = publish_parts(text, writer="html", settings_overrides=strict)["whole"]
-    of_opinions = caption.stem not in ("sensitivity", "thresholds")
+    # a figure says it itself
+    of_opinions = caption.stem not in ("thresholds", *FIGURES)
     assert ("transferred scores" in html) == (datasets == ["demo"] and of_opinions)
     if "% intervals" in html:
         defaults = StatisticsSettings()
-        assert f"{100 * defaults.level:g} % intervals over references" in " ".join(html.split())
-        assert "leaving" in html
+        level, said = f"{100 * defaults.level:g} % intervals", " ".join(html.split())
+        assert f"{level} over references" in said or f"{level} of the paired difference" in said
+        assert "leaving" in html or "jackknife over references" in said
 
 
 def test_every_figure_has_its_caption():

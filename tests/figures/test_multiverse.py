@@ -43,7 +43,7 @@ def matrices(figure):
 
 def test_effects_rise_and_options_stand_below_them():
     made = table()
-    figure = draw_multiverse({"set": made}, {})
+    figure = draw_multiverse(made)
     assert len(curves(figure)) == len(matrices(figure)) == 3
     own = made[made["claim"] == "claim 0"].sort_values("effect", ignore_index=True)
     points = curves(figure)[0].collections[-1].get_offsets()
@@ -59,7 +59,7 @@ def test_effects_rise_and_options_stand_below_them():
 
 def test_shares_stand_above_and_beside():
     made = table(claims=1)
-    figure = draw_multiverse({"set": made}, {})
+    figure = draw_multiverse(made)
     own = made[made["claim"] == "claim 0"]
     shares = [100 * (own["verdict"] == name).mean() for name in (HOLDS, FAILS, OPEN)]
     title = curves(figure)[0].get_title()
@@ -75,7 +75,7 @@ def _text(artist):
 
 def test_the_reported_universe_is_marked():
     made = table(claims=1)
-    figure = draw_multiverse({"set": made}, {})
+    figure = draw_multiverse(made)
     own = made[made["claim"] == "claim 0"].sort_values("effect", ignore_index=True)
     place = int(np.flatnonzero(own["default"])[0])
     marks = [line for line in matrices(figure)[0].lines if line.get_xdata()[0] == place]
@@ -86,30 +86,29 @@ def test_of_many_findings_the_most_disputed_are_shown():
     made = table(claims=MOST + 4)
     agreed = made["claim"].isin(["claim 1", "claim 5"])
     made.loc[agreed, "verdict"] = HOLDS
-    figure = draw_multiverse({"set": made}, {})
+    figure = draw_multiverse(made)
     titles = " ".join(axes.get_title().replace("\n", " ") for axes in curves(figure))
     assert len(curves(figure)) == MOST and "number 1 " not in titles and "number 5 " not in titles
 
 
-@pytest.mark.parametrize("palette", ["colorblind", "grey"])
-def test_it_is_written_in_all_formats(tmp_path, palette):
-    tables = {"one": table(), "two": table(dataset="two", intervals=False, layer=["last"])}
-    labels = {"one": "A notice.", "two": None}
+@pytest.mark.parametrize(("palette", "intervals"), [("colorblind", True), ("grey", False)])
+def test_it_is_written_in_all_formats(tmp_path, palette, intervals):
+    made = {"universes": table(dataset="two", intervals=intervals, layer=["last"])}
     plot(
-        "multiverse", {"universes": tables}, labels, tmp_path / "multiverse", spec="{}",
+        "multiverse", made, "A notice.", tmp_path / "multiverse", spec="{}",
         palette=palette, png_dpi=60, width_mm=140,
     )  # fmt: skip
     assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".svg", ".png"}
     first = (tmp_path / "multiverse.svg").read_bytes()
     plot(
-        "multiverse", {"universes": tables}, labels, tmp_path / "multiverse", spec="{}",
+        "multiverse", made, "A notice.", tmp_path / "multiverse", spec="{}",
         palette=palette, png_dpi=60, width_mm=140,
     )  # fmt: skip
     assert (tmp_path / "multiverse.svg").read_bytes() == first
 
 
-@pytest.mark.parametrize("tables", [{}, {"set": table(claims=0)}])
-def test_without_an_effect_the_figure_says_so(tables):
-    figure = draw_multiverse(tables, {"set": "A notice.", "other": None}, FigureSettings())
+@pytest.mark.parametrize("made", [table().iloc[:0], table(claims=0)])
+def test_without_an_effect_the_figure_says_so(made):
+    figure = draw_multiverse(made, "A notice.", FigureSettings())
     said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
     assert "No finding has an effect" in said and "A notice." in said

@@ -8,8 +8,12 @@ from small_study import snakemake
 
 from dissect_iqa.figures.plot import FIGURES
 
-#: The figures of a study of opinions.
-PLOTS = Counter(f"plot_{name}" for name, figure in FIGURES.items() if not figure.needs)
+#: The figures of a study of one data set of opinions, without readouts.
+PLOTS = Counter(
+    f"plot_{name}"
+    for name, figure in FIGURES.items()
+    if not figure.needs and figure.each in ("", "opinions", "rated")
+)
 #: What reads the collected correlations: the claims, the methods text and the figures.
 READERS = PLOTS + Counter(
     hold_contests=1,

@@ -24,7 +24,7 @@ from dissect_iqa.datasets.registry import KINDS
 from dissect_iqa.datasets.rehearsal import take_few
 from dissect_iqa.datasets.tables import Dataset, read_dataset
 from dissect_iqa.errors import UserError
-from dissect_iqa.figures.plot import FIGURES
+from dissect_iqa.figures.plot import FIGURES, figure_file
 from dissect_iqa.models.architecture import build
 from dissect_iqa.models.load import load_network
 from dissect_iqa.models.weights.fetch_weights import fetch_weights
@@ -283,8 +283,15 @@ def test_a_study_is_rehearsed_end_to_end(tmp_path: Path) -> None:
         "rehearsal",
     ]
     results = folder / "rehearsal" / RESULTS
-    for figure in (name for name, record in FIGURES.items() if not record.needs):
-        assert (results / f"figures/{figure}.pdf").stat().st_size > 1000
+    drawn = {
+        path.stem for path in (results / "figures").glob("*.pdf") if path.stat().st_size > 1000
+    }
+    alone = ("", "opinions", "rated")
+    assert drawn == {
+        figure_file(name, record.each and "live")
+        for name, record in FIGURES.items()
+        if not record.needs and record.each in alone
+    }
     assert "Rehearsal: " in (results / "claims.md").read_text()
     assert "This was a rehearsal" in (results / "methods.md").read_text()
     assert set(pd.read_csv(results / "summary.csv")["of_study"]) == {"rehearsal, no result"}

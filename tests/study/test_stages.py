@@ -59,6 +59,10 @@ CODE = {
         claims/claims.py claims/preprint.py claims/evidence.py claims/run.py
         correlation/hold_contests.py correlation/summary.py CORRELATING
     """,
+    "size_networks": """
+        study/size_networks.py features/estimate.py models/architecture.py models/input.py
+        models/layers.py models/architectures/*.py
+    """,
     "explain_factors": "factors/*.py CORRELATING",
     "count_verdicts": "multiverse/choices.py multiverse/count_verdicts.py",
     "test_claims": """

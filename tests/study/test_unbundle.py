@@ -163,7 +163,7 @@ def test_what_studies_hold() -> None:
         "config/references.bib",
         "resources/datasets/own/provenance.json",
         "results/claims.md",
-        "results/figures/depth.svg",
+        "results/figures/depth_own.svg",
         "results/shared/features/own/a.h5",
         "results/correlations/own/a.parquet",
         record("results/summary.csv"),

@@ -120,11 +120,11 @@ def test_a_study_finishes_and_says_what_is_undefined(case, tmp_path: Path) -> No
         verdicts, text = claims(summary, MODELS, contests, labels={"own": None})
         assert len(verdicts) and text
         tables = {"correlations": collected, "models": MODELS, "comparisons": [],
-                  "contests": {"own": contests.assign(distance=distance)}}  # fmt: skip
+                  "contests": contests.assign(distance=distance)}  # fmt: skip
         drawn = [name for name, figure in FIGURES.items() if set(figure.takes) <= set(tables)]
         for name in drawn:
             style = FigureSettings(formats=["svg"]).model_dump()
-            plot(name, tables, {"own": None}, tmp_path / name, spec="{}", **style)
+            plot(name, tables, None, tmp_path / name, spec="{}", **style)
     if case in (constant_scores, constant_distances, one_pair):
         assert contests["value_first"].isna().all()
         assert not contests["winner"].astype(bool).any()

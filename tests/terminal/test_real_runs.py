@@ -12,7 +12,7 @@ from small_study import MODELS, REPOSITORY, RESULTS, shared, snakemake, write_st
 pytestmark = pytest.mark.slow
 
 NOISE = re.compile(r"Reason|[0-9a-f]{64}|[{}]|\x1b|jobid|Traceback|Select jobs|RuleException")
-FIGURE = str(RESULTS / "figures/depth.pdf")
+FIGURE = str(RESULTS / "figures/depth_own.pdf")
 
 
 def in_terminal(folder: Path, *arguments: str) -> str:
@@ -42,7 +42,7 @@ def test_a_run_without_a_terminal(study: Path) -> None:
     said = run.stderr.splitlines()
     assert said[0].startswith("Using workflow specific profile")
     assert said[1] == "1 job: Figures 1"
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  1/1  Figure: depth \(\d+ s\)", said[2])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  1/1  Figure: depth_own \(\d+ s\)", said[2])
     assert re.fullmatch(r"1 of 1 job done in \d+ s", said[3])
     assert len(said) == 4 and not NOISE.search(run.stderr)
     assert "dissect-iqa: study small, finished" in run.stdout

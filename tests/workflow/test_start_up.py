@@ -18,7 +18,7 @@ LARGE = {
 #: What of them a script may load with its own imports; all others load none.
 MAY = {
     "hold_contests": {"scipy.stats", "statsmodels"},
-    "explain_factors": {"torch", "torchvision"},
+    "size_networks": {"torch", "torchvision", "h5py"},
     "extract_features": {"torch", "torchvision", "h5py"},
     "fetch_dataset": {"requests"},
     "fetch_weights": {"torch", "torchvision", "h5py", "requests"},

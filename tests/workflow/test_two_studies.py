@@ -25,7 +25,8 @@ def test_a_second_study_leaves_the_first_alone(study: Path) -> None:
     (study / "config/second.yaml").write_text("distances: [rmse]\nmodels: [tiny_mobile]\n")
     first, options = content(study / RESULTS), ("--configfile", "config/second.yaml")
     plan = planned(study, *options)
-    assert plan == Counter(measure_distances=1, correlate=1) + COLLECTING
+    own = Counter(measure_distances=1, correlate=1, size_networks=1)
+    assert plan == own + COLLECTING
     run = snakemake(study, *options)
     assert run.returncode == 0, run.stdout + run.stderr
     assert content(study / RESULTS) == first
@@ -38,7 +39,7 @@ def test_a_second_study_leaves_the_first_alone(study: Path) -> None:
         assert "**Study small.**" in (study / RESULTS / name).read_text()
     spec = json.loads(table_provenance(second / "correlations.parquet")["spec"])
     assert spec["study"] == "second"
-    assert b"study second, fingerprint" in (second / "figures/depth.png").read_bytes()
+    assert b"study second, fingerprint" in (second / "figures/depth_own.png").read_bytes()
     output = run.stdout
     assert "study second, finished" in output
     command = re.search(r"on one page: (.*)", output)[1]
@@ -95,7 +96,7 @@ def test_a_study_is_finished_without_a_model_that_cannot_be_had(study: Path) -> 
     assert summary["of_study"].str.startswith("without tiny_bad (bad.pth").all()
     for path in ("claims.md", "methods.md"):
         assert "Without tiny_bad (bad.pth" in (study / RESULTS / path).read_text()
-    figure = (study / RESULTS / "figures/ranking.svg").read_text()
+    figure = (study / RESULTS / "figures/ranking_own.svg").read_text()
     assert "Without tiny_bad" in figure
     # the report of what there is
     command = re.search(r"on one page: (.*)", output)[1]

@@ -15,6 +15,7 @@ from PIL import Image
 from plans import COLLECTING, PLOTS, UNIVERSES, planned
 from small_study import DATASETS, ONE_MORE, REPOSITORY, RESULTS, shared, snakemake, write_study
 
+from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.files.provenance import read_table, table_provenance, write_table
 from dissect_iqa.study.stages import STAGES
 from dissect_iqa.study.study import Study
@@ -36,7 +37,7 @@ def test_one_more_model_plans_its_four_jobs_and_the_collecting_ones(study: Path)
     with (study / "config/models.tsv").open("a") as table:
         table.write(ONE_MORE)
     own = Counter(fetch_weights=1, extract_features=1, measure_distances=1, correlate=1)
-    assert planned(study) == own + COLLECTING
+    assert planned(study) == own + COLLECTING + Counter(size_networks=1)
 
 
 def one_model_more_layers(study: Path) -> None:
@@ -91,14 +92,18 @@ def a_note_on_a_model(study: Path) -> None:
     [
         (
             one_model_more_layers,
-            Counter(extract_features=1, measure_distances=1, correlate=1) + COLLECTING,
+            Counter(extract_features=1, measure_distances=1, correlate=1, size_networks=1)
+            + COLLECTING,
         ),
         (one_more_distance, Counter(measure_distances=2, correlate=2) + COLLECTING),
         (distances_reordered, Counter()),
         (other_draws, Counter(correlate=4) + COLLECTING),
         (other_figures, PLOTS + Counter(write_pages=1)),
         # readouts are fitted to scores, so that they are in no universe
-        (readouts, Counter(fit_readouts=2, correlate=2) + COLLECTING - UNIVERSES),
+        (
+            readouts,
+            Counter(fit_readouts=2, correlate=2, plot_readouts=1) + COLLECTING - UNIVERSES,
+        ),
         (one_more_baseline, Counter(score_baselines=1, correlate=1) + COLLECTING),
         (keys_reordered, Counter()),
         (other_device_and_batch, Counter()),
@@ -244,17 +249,23 @@ def test_two_data_sets_share_weights(study: Path) -> None:
     edit(study / "config/config.yaml", "[own]", "[own, twin]")
     per_model = Counter(extract_features=2, measure_distances=2, correlate=4, score_baselines=2)
     once = Counter(fetch_dataset=1, hold_contests=1, judge_pairs=1)
-    assert planned(study) == once + per_model + COLLECTING
+    # its own figures, those of the first from what is collected anew, and of both together
+    figures = Counter(plot_datasets=1) + Counter(
+        f"plot_{name}"
+        for name, figure in FIGURES.items()
+        if not figure.needs and figure.each in ("opinions", "rated") and name != "multiverse"
+    )
+    assert planned(study) == once + per_model + COLLECTING + figures
 
 
 def test_the_report_holds_figures_with_their_captions(study: Path) -> None:
     run = snakemake(study, "--report", "report.html")
     assert run.returncode == 0, run.stdout + run.stderr
     page = (study / "report.html").read_text()
-    for words in ("Figures, with what they show", "06 Who beats whom", "Study <strong>small"):
+    for words in ("Figures, with what they show", "17 Who beats whom", "Study <strong>small"):
         assert words in page
     pages = {path.stem: path.read_text() for path in (study / RESULTS / "pages").glob("*.html")}
-    assert "Figure 6. Who beats whom" in pages["figures"]
+    assert "Figure 12. Who beats whom, and by how much: own" in pages["figures"]
     assert "Best layers as a table" in pages["tables"] and "tiny_resnet" in pages["tables"]
     # an old figure never stands under new words
     edit(study / "config/config.yaml", "[rmse, cosine]", "[rmse]")

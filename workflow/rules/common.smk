@@ -76,6 +76,12 @@ def features(model, datasets):
     return [study.shared("features", dataset, model) for dataset in datasets]
 
 
+def plotted(figure, wildcards):
+    """Return by name the tables that a figure takes."""
+    paths = study.figure_paths(figure, getattr(wildcards, "dataset", ""))
+    return {table: [f"<results>/{path}" for path in of] for table, of in paths.items()}
+
+
 METRIC = "|".join(study.config.baselines) or "no_baseline"
 OUTSIDE = "|".join(map(re.escape, study.outside())) or "no_scores"
 

@@ -91,6 +91,7 @@ rule judge_pairs:
         pairs="<resources>/datasets/{dataset}/pairs.parquet",
     output:
         table="<results>/judgements/{dataset}/competitors.parquet",
+        predictions="<results>/judgements/{dataset}/predictions.parquet",
         summary="<results>/judgements/{dataset}/summary.csv",
         disagreements="<results>/judgements/{dataset}/disagreements.csv",
     log:

@@ -1,9 +1,25 @@
 # How much of the honest correlation each factor explains, over all networks and data sets.
 
 
+rule size_networks:
+    output:
+        "<results>/sizes.parquet",
+    log:
+        "<logs>/size_networks.log",
+    conda:
+        "../../envs/dissect-iqa.yaml"
+    params:
+        spec=study.spec("size_networks"),
+    message:
+        "How large the networks are"
+    script:
+        "../scripts/size_networks.py"
+
+
 rule explain_factors:
     input:
         correlations="<results>/correlations.parquet",
+        sizes="<results>/sizes.parquet",
         distances=[
             path
             for dataset in study.rated()
@@ -18,7 +34,7 @@ rule explain_factors:
     log:
         "<logs>/explain_factors.log",
     conda:
-        "../../envs/dissect-iqa.yaml"
+        "../../envs/tables.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,

@@ -1,36 +1,48 @@
 # Figures, the methods text and pages: everything that is made to be read.
-from dissect_iqa.figures.plot import FIGURES
+from dissect_iqa.figures.plot import FIGURES, figure_file
 
 # one rule a figure, so that each has its own caption in the report
-for number, figure in enumerate(study.figures(), 1):
+for number, figure in enumerate(FIGURES, 1):
+    drawn = [dataset for name, dataset in study.figures() if name == figure]
+    if not drawn:
+        continue
 
     rule:
         name:
             f"plot_{figure}"
         input:
-            **{
-                table: [f"<results>/{path}" for path in paths]
-                for table, paths in study.figure_paths(figure).items()
-            },
+            unpack(lambda wildcards, figure=figure: plotted(figure, wildcards)),
             pairs=expand(
                 "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
             ),
         output:
-            multiext(f"<results>/figures/{figure}", ".pdf", ".svg"),
+            multiext(
+                f"<results>/figures/{figure_file(figure, drawn[0] and '{dataset}')}",
+                ".pdf",
+                ".svg",
+            ),
             png=report(
-                f"<results>/figures/{figure}.png",
+                f"<results>/figures/{figure_file(figure, drawn[0] and '{dataset}')}.png",
                 caption=f"../report/{figure}.rst",
                 category="2 Single figures",
-                labels={"figure": f"{number:02} {FIGURES[figure].title}"},
+                labels={
+                    "figure": f"{number:02} {FIGURES[figure].title}",
+                    "data set": drawn[0] and "{dataset}",
+                },
             ),
         log:
-            f"<logs>/plot/{figure}.log",
+            f"<logs>/plot/{figure_file(figure, drawn[0] and '{dataset}')}.log",
+        wildcard_constraints:
+            dataset="|".join(map(re.escape, drawn)),
         conda:
             "../../envs/tables.yaml"
         params:
-            spec=study.spec("plot", name=figure),
+            figure=figure,
+            spec=lambda wildcards, figure=figure: study.spec(
+                "plot", getattr(wildcards, "dataset", ""), figure
+            ),
         message:
-            f"Figure: {figure}"
+            f"Figure: {figure_file(figure, drawn[0] and '{wildcards.dataset}')}"
         script:
             "../scripts/plot.py"
 
@@ -59,14 +71,17 @@ rule write_methods:
 
 rule write_pages:
     input:
-        figures=expand("<results>/figures/{figure}.png", figure=study.figures()),
+        figures=[
+            f"<results>/figures/{figure_file(*figure)}.png"
+            for figure in study.figures()
+        ],
         tables=[f"<results>/{csv.path.format(dataset=of)}" for csv, of in study.csvs()],
         claims="<results>/claims.md",
         methods="<results>/methods.md",
         captions=[
             workflow.source_path(f"../report/{caption}.rst")
             for caption in [
-                *study.figures(),
+                *dict.fromkeys(figure for figure, _ in study.figures()),
                 *dict.fromkeys(csv.caption for csv, _ in study.csvs()),
                 "claims",
                 "methods",

@@ -5,7 +5,6 @@ from dissect_iqa.study.job import job
 with job(snakemake.log[0]):
     from dissect_iqa.factors.explain_factors import explain_factors
     from dissect_iqa.files.provenance import read_table, write_csv, write_table
-    from dissect_iqa.models.architecture import count_parameters
     from dissect_iqa.study.frozen import thaw
 
     study, given = thaw(snakemake.config["frozen_study"]), snakemake.input
@@ -14,7 +13,7 @@ with job(snakemake.log[0]):
     factors = explain_factors(
         table[table["dataset"].isin(study.rated())],
         study.models_frame(),
-        {name: count_parameters(row) for name, row in study.models.items()},
+        read_table(given.sizes, study.spec("size_networks")),
         study.networks_distances(given.distances),
         pairs,
         study.config.statistics,

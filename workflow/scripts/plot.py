@@ -9,7 +9,9 @@ with job(snakemake.log[0]):
     from dissect_iqa.study.frozen import thaw
 
     study = thaw(snakemake.config["frozen_study"])
+    figure, dataset = snakemake.params.figure, snakemake.wildcards.get("dataset", "")
+    tables = study.figure_tables(figure, dataset, snakemake.input)
+    notice = study.figure_notice(figure, dataset)
     stem = Path(snakemake.output.png).with_suffix("")
-    tables = study.figure_tables(stem.name, snakemake.input)
     style = study.config.figures.model_dump()
-    plot(stem.name, tables, study.labels(), stem, spec=snakemake.params.spec, **style)
+    plot(figure, tables, notice, stem, spec=snakemake.params.spec, **style)

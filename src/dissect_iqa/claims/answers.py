@@ -117,40 +117,42 @@ def within_depth(
     """
     table = table[table["depth"].notna() & table["thresholds"].notna()]
     rng = np.random.default_rng(seed)
-    owner = table["model"].map(family)
-    groups = [rows for _, rows in table.groupby(owner, sort=True)]
-    rho = _partial(table)
+    # plain arrays: a draw of thousands of layers is otherwise mostly pandas' own work
+    columns = table[["depth", "opinion", "thresholds"]].to_numpy(float)
+    owner = table["model"].map(family).reset_index(drop=True)
+    groups = [np.asarray(places) for _, places in owner.groupby(owner, sort=True).indices.items()]
+    rho = _partial(columns)
     if len(groups) < FEWEST_FAMILIES or not np.isfinite(rho):
         return rho, np.nan, np.nan
     draws = [
-        _partial(pd.concat([groups[i] for i in rng.integers(len(groups), size=len(groups))]))
+        _partial(
+            columns[
+                np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
+            ]
+        )
         for _ in range(_DRAWS)
     ]
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     return rho, float(low), float(high)
 
 
-def _residual(values: pd.Series, depth: pd.Series) -> np.ndarray:
-    """Return what is left of values when a straight line over depth is taken off."""
-    x, y = depth - depth.mean(), values - values.mean()
+def _partial(columns: np.ndarray) -> float:
+    """Return the rank correlation; columns are depth, opinion, thresholds, a row a layer."""
+    if not len(columns):
+        return np.nan
+    place = np.digitize(columns[:, 0], _DEPTHS)
+    left = np.concatenate([_residuals(columns[place == one]) for one in np.unique(place)]).round(12)
+    if any(len(np.unique(values)) < 3 for values in left.T):
+        return np.nan
+    return float(spearmanr(left[:, 0], -left[:, 1]).statistic)
+
+
+def _residuals(columns: np.ndarray) -> np.ndarray:
+    """Return what is left of opinion and thresholds without a straight line over depth."""
+    centred = columns - columns.mean(axis=0)
+    x, y = centred[:, :1], centred[:, 1:]
     square = float((x**2).sum())
-    return (y - x * (float((x * y).sum()) / square if square > 0 else 0.0)).to_numpy()
-
-
-def _partial(table: pd.DataFrame) -> float:
-    if table.empty:
-        return np.nan
-    place = np.digitize(table["depth"], _DEPTHS)
-    parts = [
-        pd.DataFrame(
-            {name: _residual(rows[name], rows["depth"]) for name in ("opinion", "thresholds")}
-        )
-        for _, rows in table.groupby(place)
-    ]
-    left = pd.concat(parts).round(12)
-    if left["opinion"].nunique() < 3 or left["thresholds"].nunique() < 3:
-        return np.nan
-    return float(spearmanr(left["opinion"], -left["thresholds"]).statistic)
+    return y - x * ((x * y).sum(axis=0) / square if square > 0 else 0.0)
 
 
 def predict_and_see(answers: Answers) -> Verdict:

@@ -26,6 +26,10 @@ COLUMNS = [
     *("dataset", "model", "kind", "distance", "layer", "statistic"),
     *("value", "low", "high", "n", "references"),
 ]
+PREDICTIONS = [
+    *("dataset", "model", "kind", "distance", "layer"),
+    *("pair", "distortion", "quality", "predicted", "mapped"),
+]
 #: In the order of the table for people.
 STATISTICS = ("auc_better", "auc_different", "correct", "outlier_ratio")
 
@@ -36,7 +40,7 @@ def judge_pairs(
     settings: StatisticsSettings,
     *,
     dataset_name: str = "",
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judge networks and metrics on the pairs of pictures of one data set.
 
     Parameters
@@ -62,9 +66,11 @@ def judge_pairs(
         people tell apart, all couples, or pairs. Intervals are those of the jackknife over
         references, the mapping held fixed; NaN with fewer than three references. Empty if not
         every score has a standard error.
-    mapped : dict of str to ndarray, shape (pairs,)
-        What each competitor says, mapped to the scale of the scores; without those that don't vary
-        or are inverted: the logistic that fits these best falls, and would say their opposite.
+    predictions : DataFrame
+        `PREDICTIONS`, a row a competitor and pair: `quality` is people's, larger is better, and
+        `predicted` the competitor's, larger is better; `mapped` is that on the scale of the scores
+        by the logistic with 4 parameters, NaN for competitors that don't vary or are inverted: the
+        logistic that fits these best falls, and would say their opposite.
 
     Raises
     ------
@@ -79,17 +85,23 @@ def judge_pairs(
     couples = None if error is None else Couples.of(quality, error, codes, count, settings.seed)
     if couples is None:
         log.info("%s: not every score has a standard error, so pairs aren't judged", dataset_name)
-    rows, mapped = [], {}
+    rows, told_by = [], []
     for name, table in competitors.items():
         key, values = _best(table, pairs, dataset_name, name)
         fit = fit_logistic(values, quality, 4)
-        if np.isfinite(fit.mapped).all() and fit.direction > 0:
-            mapped[name] = fit.mapped
+        follows = bool(np.isfinite(fit.mapped).all() and fit.direction > 0)
+        told_by.append(
+            pd.DataFrame(
+                {"dataset": dataset_name, "model": name, **key, "pair": pairs["pair"].to_numpy(),
+                 "distortion": pairs["distortion"].to_numpy(), "quality": quality,
+                 "predicted": values, "mapped": fit.mapped if follows else np.nan}
+            )
+        )  # fmt: skip
         if couples is None or error is None:
             continue
         found = couples.judge(values)
         outside = np.abs(fit.mapped - quality) > ndtri(1 - ALPHA / 2) * error
-        found["outlier_ratio"] = _share(outside, name in mapped, codes, count)
+        found["outlier_ratio"] = _share(outside, follows, codes, count)
         told = int((couples.sign != 0).sum())
         sizes = dict.fromkeys(STATISTICS, told)
         sizes |= {"auc_different": len(couples.sign), "outlier_ratio": len(quality)}
@@ -102,7 +114,20 @@ def judge_pairs(
                  "references": clusters.count}
             )  # fmt: skip
         log.info("%s: %d couples of pictures judged", name, len(couples.sign))
-    return pd.DataFrame(rows, columns=COLUMNS), mapped
+    predictions = pd.concat([pd.DataFrame(columns=PREDICTIONS), *told_by], ignore_index=True)
+    return pd.DataFrame(rows, columns=COLUMNS), predictions
+
+
+def following(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return, by competitor, its mapped predictions in the order of the pairs, where it has any.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        What `judge_pairs` returned.
+    """
+    groups = predictions.dropna(subset=["mapped"]).groupby("model", sort=False)["mapped"]
+    return {str(name): values.to_numpy(np.float64) for name, values in groups}
 
 
 def summarise_judgements(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from dissect_iqa.datasets.registry import MADE_HERE
 from dissect_iqa.datasets.status import datasets_status
 from dissect_iqa.errors import UserError
 from dissect_iqa.study import costs
+from dissect_iqa.study.size_networks import build_of
 from dissect_iqa.study.study import Study
 from dissect_iqa.zoo.row import ModelRow
 
@@ -117,9 +118,7 @@ class _Sizes:
         UserError
             If its line doesn't build, or names layers that it has not.
         """
-        # timm builds by the weights' tag, too; elsewhere weights only fill what was built
-        tag = row.weights if row.builder == "timm" else ""
-        key = (row.builder, row.architecture, row.layers, row.input, tag)
+        key = build_of(row)
         weights, files = self._known.get(key, (0, {}))
         asked = {_asked(item): item for item in pictures}
         if not weights or asked.keys() - files.keys():

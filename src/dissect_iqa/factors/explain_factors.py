@@ -104,7 +104,7 @@ def honest_cells(correlations: pd.DataFrame, models: Iterable[str]) -> Measured:
 
 
 def factor_columns(
-    models: pd.DataFrame, parameters: Mapping[str, int], layers: Mapping[str, int]
+    models: pd.DataFrame, parameters: pd.Series, layers: pd.Series
 ) -> dict[str, pd.DataFrame]:
     """Return each factor's columns, a row a model: see `WHAT`.
 
@@ -112,8 +112,8 @@ def factor_columns(
     ----------
     models : DataFrame
         Columns `group`, `family` and `scale` of `dissect_iqa.zoo.row.ModelRow.description`, by id.
-    parameters, layers : mapping of str to int
-        Each model's number of parameters, and of layers that were measured.
+    parameters, layers : Series
+        By model: its number of parameters, and of layers that were measured.
     """
     size = pd.DataFrame(
         {
@@ -132,7 +132,7 @@ def factor_columns(
 def explain_factors(
     correlations: pd.DataFrame,
     models: pd.DataFrame,
-    parameters: Mapping[str, int],
+    sizes: pd.DataFrame,
     distances: Iterable[tuple[str, str, pd.DataFrame]],
     pairs: Mapping[str, pd.DataFrame],
     settings: StatisticsSettings,
@@ -145,8 +145,8 @@ def explain_factors(
         Collected tables of `correlate`, of data sets whose pictures were rated.
     models : DataFrame
         See `dissect_iqa.zoo.row.ModelRow.description`; untrained ones don't count.
-    parameters : mapping of str to int
-        Each model's number of parameters.
+    sizes : DataFrame
+        `model, parameters`: each model's number of parameters.
     distances : iterable of (str, str, DataFrame)
         Data set, model and its distances there, for intervals over references; may be empty.
     pairs : mapping of str to DataFrame
@@ -172,6 +172,7 @@ def explain_factors(
     if np.ptp(found.value) < _SAME:
         return _untold([*notes, "every honest correlation is the same: no variance to explain"])
     counts = correlations[correlations["statistic"] == "srcc"].groupby("model")["layer"].nunique()
+    parameters = sizes.set_index("model")["parameters"]
     columns = factor_columns(trained.loc[found.models], parameters, counts)
     columns["depth"] = pd.DataFrame(
         {"depth": found.depth.mean(axis=(1, 2))}, columns["function"].index

@@ -1,4 +1,4 @@
-"""Models that differ in one factor: function, architecture or environment."""
+"""Networks that differ in one factor: function, architecture or environment."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,50 +10,51 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from dissect_iqa.errors import UserError
-from dissect_iqa.figures import points, style
+from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit, text_width
-from dissect_iqa.figures.select import Label, View, views
+from dissect_iqa.figures.looks import Looks, looks
+from dissect_iqa.figures.points import finish_value_axis
+from dissect_iqa.figures.select import view_of
 from dissect_iqa.figures.settings import FigureSettings
 
 FACTORS = ("function", "architecture", "environment")
-ROW = 4.0
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a column: a ``factor``, a ``title``, a ``member`` or a ``gap``."""
-
-    kind: str
-    text: str
+_ROW, _HEAD = 3.6, 13.0
 
 
 @dataclass(frozen=True)
 class Group:
-    """The models of one comparison that have a value on a data set."""
+    """A comparison whose first member met others: `differences` has a row for each of these.
+
+    Its columns are `model`, `difference` to the first member, `low`, `high` and `told`: whether
+    Holm's correction leaves it.
+    """
 
     title: str
     factor: str
-    members: tuple[str, ...]
+    first: str
+    differences: pd.DataFrame
 
 
 def draw_comparisons(
+    contests: pd.DataFrame,
     correlations: pd.DataFrame,
     models: pd.DataFrame,
     comparisons: Any,
-    label: Label = None,
+    label: str | None = None,
     settings: FigureSettings | None = None,
 ) -> Figure:
-    """Draw the best layers of models that differ in one factor, grouped by factor.
+    """Draw how far each member of a comparison is from its first one, a panel a factor.
 
     Parameters
     ----------
+    contests : DataFrame
+        What `dissect_iqa.correlation.hold_contests.hold_contests` returned, with `distance`.
     correlations, models
         See `dissect_iqa.figures.select.views`.
-    comparisons : iterable, mapping or None
-        Each one an object or mapping with `title` (or `name` or `id`), `factor` and `members`
-        (ids); a mapping's keys serve as titles where there is none. Members that are not part of
-        the study are left out, and comparisons of which fewer than two are left.
-    label
+    comparisons : iterable or mapping of mappings, or None
+        Each with `title`, `factor` and `members`. Members that are not part of the study are left
+        out, and comparisons of which fewer than two are left.
+    label : str, optional
         See `dissect_iqa.figures.select.views`.
     settings : FigureSettings, optional
         Look and choices.
@@ -64,178 +65,165 @@ def draw_comparisons(
         If a comparison lacks its factor or members; see also `dissect_iqa.figures.select.views`.
     """
     settings = settings or FigureSettings()
-    blocks = views(correlations, models, label, settings)
-    wanted = read_groups(comparisons)
-    present = [_present(wanted, view) for view in blocks]
-    if not any(present):
+    wanted = list(comparisons or ())
+    groups = paired(wanted, contests)
+    if not groups:
         text = (
             "No comparison is set up."
             if not wanted
-            else f"None of the {len(wanted)} comparisons has two models in this study, so there is "
-            "nothing to compare. Select more models in the configuration."
+            else f"None of the {len(wanted)} comparisons has two networks in this study, so there "
+            "is nothing to compare. Select more models in the configuration."
         )
-        return style.statement(text, blocks[0].label if blocks else None, settings)
-    groups = {view.dataset: found for view, found in zip(blocks, present, strict=True)}
-    return style.compose(
-        blocks,
-        lambda view: _height(groups[view.dataset]),
-        lambda body, view: _draw(body, view, groups[view.dataset], settings),
-        lambda view: _notes(view, groups[view.dataset], wanted, settings),
-        settings,
-    )
+        return style.statement(text, label, settings)
+    view = view_of(correlations, models, label, settings)
+    columns = _columns(groups)
+    height = max(sum(_size(part) for part in column) for column in columns) + 10.0
+    first = contests.iloc[0]
+    notes = [
+        *style.facts(view),
+        f"Distance: {style.display(str(first['distance']))}; {first['statistic'].upper()}.",
+        "Each network less the first of its comparison, both at layers chosen on other references "
+        "than those they are judged on; paired jackknife over references. Filled: a difference "
+        "that Holm’s correction over all contests leaves.",
+        f"{len(groups)} of {len(wanted)} comparisons have two networks in this study.",
+    ]
+    figure, body = style.sheet(height, notes, label, settings)
+    # also those whose own correlations are undefined
+    look = looks(models.set_index("id"), settings)
+    _draw(body, columns, look, str(first["statistic"]).upper(), settings)
+    return figure
 
 
-def read_groups(comparisons: Any) -> list[Group]:
-    """Return comparisons as groups, whatever form they came in.
+def paired(comparisons: Iterable[Mapping[str, Any]], contests: pd.DataFrame) -> list[Group]:
+    """Return the comparisons whose first member met another one, by factor.
 
     Raises
     ------
     UserError
         If one lacks its factor or members, or its factor is unknown.
     """
-    items: Iterable[Any] = comparisons or ()
-    if isinstance(comparisons, Mapping):
-        items = [{"id": key, **_plain(value)} for key, value in comparisons.items()]
-    groups = []
-    for item in items:
-        content = _plain(item)
-        title = str(content.get("title") or content.get("name") or content.get("id") or "")
-        if content.get("factor") not in FACTORS:
+    found = []
+    met: dict[tuple[str, str], Any] = {}
+    for row in contests.itertuples() if len(contests) else ():
+        met[row.first, row.second] = (row.difference, row.low, row.high, bool(row.winner))
+        met[row.second, row.first] = (-row.difference, -row.high, -row.low, bool(row.winner))
+    known = {name for pair in met for name in pair}
+    for item in comparisons:
+        title = str(item.get("title") or item.get("id") or "")
+        if item.get("factor") not in FACTORS:
             raise UserError(
-                f"comparison {title!r}: factor is {content.get('factor')!r}; "
+                f"comparison {title!r}: factor is {item.get('factor')!r}; "
                 f"allowed: {', '.join(FACTORS)}"
             )
-        if not content.get("members"):
+        if not item.get("members"):
             raise UserError(f"comparison {title!r}: it has no members; list at least two models")
-        groups.append(Group(title, str(content["factor"]), tuple(content["members"])))
-    return groups
+        members = [name for name in item["members"] if name in known]
+        rows = [(name, *met[name, members[0]]) for name in members[1:] if (name, members[0]) in met]
+        if rows:
+            columns = ["model", "difference", "low", "high", "told"]
+            table = pd.DataFrame(rows, columns=columns)
+            table = table.sort_values("difference", ascending=False, kind="stable")
+            found.append(Group(title, str(item["factor"]), members[0], table))
+    return sorted(found, key=lambda group: FACTORS.index(group.factor))
 
 
-def _plain(item: Any) -> dict[str, Any]:
-    return dict(item) if isinstance(item, Mapping) else dict(item.model_dump())
+def _columns(groups: list[Group]) -> list[list[list[Group]]]:
+    """Set the factors' panels in two columns of about equal height; a panel is never torn apart."""
+    panels = [
+        [group for group in groups if group.factor == factor]
+        for factor in FACTORS
+        if any(group.factor == factor for group in groups)
+    ]
+    if len(panels) < 2:
+        return [panels]
+    sizes = np.cumsum([_size(panel) for panel in panels])
+    cut = 1 + int(np.argmin([max(size, sizes[-1] - size) for size in sizes[:-1]]))
+    return [panels[:cut], panels[cut:]]
 
 
-def _present(groups: list[Group], view: View) -> list[Group]:
-    known = set(view.best(view.distance)["model"])
-    found = []
-    for group in groups:
-        members = tuple(name for name in group.members if name in known)
-        if len(members) >= 2:
-            found.append(Group(group.title, group.factor, members))
-    return found
+def _lines(panel: list[Group]) -> int:
+    return sum(len(group.differences) + 2 for group in panel)
 
 
-def flow(groups: list[Group]) -> list[list[Line]]:
-    """Set the groups one under the other, by factor, in two columns of about equal length.
-
-    A group is never torn apart; a factor that goes on in the second column is named again.
-    """
-    ordered = sorted(groups, key=lambda group: FACTORS.index(group.factor))
-    sizes = np.cumsum([len(group.members) + 2 for group in ordered])
-    # the first column ends where the longer of the two is shortest
-    cut = 1 + int(np.argmin([max(size, sizes[-1] - size) for size in sizes]))
-    columns = []
-    for part in (ordered[:cut], ordered[cut:]):
-        lines: list[Line] = []
-        factor = ""
-        for group in part:
-            if group.factor != factor:
-                lines += [Line("gap", "")] if lines else []
-                lines.append(Line("factor", f"{group.factor.capitalize()} varies"))
-                factor = group.factor
-            elif lines:
-                lines.append(Line("gap", ""))
-            lines.append(Line("title", group.title))
-            lines += [Line("member", name) for name in group.members]
-        columns.append(lines)
-    return [lines for lines in columns if lines]
+def _size(panel: list[Group]) -> float:
+    return _ROW * _lines(panel) + _HEAD
 
 
-def _sorted(group: Group, view: View) -> Group:
-    """Return the group with its highest value first."""
-    order = [name for name in view.best(view.distance)["model"] if name in group.members]
-    return Group(group.title, group.factor, tuple(order))
-
-
-def _height(groups: list[Group]) -> float:
-    return ROW * max((len(lines) for lines in flow(groups)), default=2) + 20.0
-
-
-def _notes(
-    view: View, groups: list[Group], wanted: list[Group], settings: FigureSettings
-) -> list[str]:
-    if not groups:
-        return []
-    notes = ["Distance: " + style.rule(view)]
-    notes.append("Each model at its best layer.")
-    if len(groups) < len(wanted):
-        notes.append(f"{len(groups)} of {len(wanted)} comparisons have two models in this study.")
-    if len(view.baselines):
-        best = view.baselines.iloc[0]
-        name = style.display(str(best["model"]), baseline=True)
-        notes.append(f"Dotted: the best classic metric, {name}.")
-    if view.ceiling is not None:
-        notes.append("Solid: noise ceiling.")
-    if settings.intervals:
-        notes += style.interval_note(view, "Lines")
-    return notes
-
-
-def _draw(body: FigureBase, view: View, groups: list[Group], settings: FigureSettings) -> None:
-    if not groups:
-        style.say(body, "No comparison has two models with a correlation on this data set.")
-        return
-    columns = flow([_sorted(group, view) for group in groups])
-    best = view.best(view.distance).set_index("model", drop=False)
-    shown = best.loc[sorted({name for group in groups for name in group.members})]
-    limits = points.value_limits([shown, view.baselines.iloc[:1]], view.ceiling)
-    look = points.functions(view, settings)
-    grid = body.subplots(1, len(columns), squeeze=False, sharex=True)[0]
-    height = max(len(lines) for lines in columns)
-    for axes, lines in zip(grid, columns, strict=True):
-        _draw_column(axes, best, lines, look, settings)
-        axes.set_ylim(height - 0.5, -0.7)
-        points.finish_value_axis(axes, limits)
-        if len(view.baselines):
-            level = float(view.baselines["value"].iloc[0])
-            axes.axvline(level, color=style.MUTED, linewidth=0.7, linestyle=(0, (1, 1.6)), zorder=1)
-        if view.ceiling is not None:
-            axes.axvline(view.ceiling, color=style.INK, linewidth=0.8, zorder=1)
-        axes.set_xlabel(style.short_statistic(view) + ", best layer")
-    used = {look.of[name] for name in shown.index}
-    kept = points.Functions(look.of, {k: v for k, v in look.colours.items() if k in used})
-    handles = points.legend_handles(kept, False)
+def _draw(
+    body: FigureBase,
+    columns: list[list[list[Group]]],
+    look: Looks,
+    statistic: str,
+    settings: FigureSettings,
+) -> None:
+    ends = pd.concat(
+        [group.differences for column in columns for panel in column for group in panel]
+    )[["difference", "low", "high"]].to_numpy(float)
+    reach = max(float(np.nanmax(np.abs(ends))), 0.02) * 1.06
+    parts: Any = body.subfigures(1, len(columns), squeeze=False)
+    width = settings.width_mm / len(columns)
+    networks: list[str] = []
+    for part, column in zip(parts[0], columns, strict=True):
+        heights = [_size(panel) for panel in column]
+        spare = max(sum(_size(one) for one in other) for other in columns) - sum(heights)
+        ratios = [*heights, spare] if spare > 1 else heights
+        grid = part.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0]
+        if spare > 1:
+            grid[-1].set_axis_off()
+        own = [
+            name
+            for panel in column
+            for group in panel
+            for name in (group.first, *group.differences["model"])
+        ]
+        left = max(text_width(_named(name), style.SMALL) for name in own) + 2
+        networks += own
+        for axes, panel in zip(grid, column, strict=False):
+            _panel(axes, panel, look, settings, left, width)
+            finish_value_axis(axes, (-reach, reach))
+            axes.set_title(f"{panel[0].factor.capitalize()} varies", fontweight="bold")
+        grid[len(column) - 1].set_xlabel(f"difference in {statistic}")
+    handles = look.legend(dict.fromkeys(networks))
     style.legend(body, handles, settings)
 
 
-def _draw_column(
+def _panel(
     axes: Axes,
-    best: pd.DataFrame,
-    lines: list[Line],
-    look: points.Functions,
+    panel: list[Group],
+    look: Looks,
     settings: FigureSettings,
+    left: float,
+    width: float,
 ) -> None:
-    members = [(y, line.text) for y, line in enumerate(lines) if line.kind == "member"]
-    for y, name in members:
-        row = next(best.loc[[name]].itertuples(index=False))
-        points.draw_point(axes, row, y, look, settings.intervals)
-    axes.set_yticks([y for y, _ in members], [name for _, name in members])
-    # headings begin where the longest name begins, and may run on over the axes
-    size = style.SMALL
-    start = -max(text_width(name, size) for _, name in members)
-    for y, line in enumerate(lines):
-        if line.kind in ("factor", "title"):
-            axes.annotate(
-                fit(line.text, settings.width_mm / 2 - 4, size),
-                (0, y),
-                (start, 0),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                va="center",
-                fontsize=size,
-                fontweight="bold" if line.kind == "factor" else "normal",
-                color=style.INK if line.kind == "factor" else style.MUTED,
-                bbox={"pad": 0.6, "facecolor": "white", "edgecolor": "none"},
-                in_layout=False,
-                zorder=4,
-            )
+    """Draw a factor's comparisons; `left` is where headings begin, in points from the axes."""
+    ticks: list[int] = []
+    names: list[str] = []
+    y = 0
+    for group in panel:
+        # headings may run on over the axes
+        axes.annotate(
+            fit(group.title, width - 3, style.SMALL), (0, y), (-left, 0),
+            xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
+            fontsize=style.SMALL, color=style.MUTED, in_layout=False, zorder=4,
+            bbox={"pad": 0.6, "facecolor": "white", "edgecolor": "none"},
+        )  # fmt: skip
+        axes.plot([0, 0], [y + 0.6, y + 1.4], color=style.INK, linewidth=2.2, zorder=3)
+        ticks += range(y + 1, y + 2 + len(group.differences))
+        names += [group.first, *group.differences["model"]]
+        y += 1
+        for row in group.differences.itertuples():
+            y += 1
+            own = look[str(row.model)]
+            if settings.intervals and np.isfinite(row.low):
+                axes.plot([row.low, row.high], [y, y], color=own.colour, linewidth=1.0, zorder=2)
+            axes.plot(
+                row.difference, y, own.marker, color=own.colour, markersize=3.8,
+                markerfacecolor=own.colour if row.told else "white", markeredgewidth=0.9, zorder=3,
+            )  # fmt: skip
+        y += 1
+    axes.set_yticks(ticks, [_named(name) for name in names])
+    axes.set_ylim(y - 0.5, -0.7)
+
+
+def _named(name: str) -> str:
+    return fit(name, 34, style.SMALL)

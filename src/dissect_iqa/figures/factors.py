@@ -1,8 +1,5 @@
 """How much of the honest correlation each factor explains."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +8,6 @@ from matplotlib.lines import Line2D
 
 from dissect_iqa.factors.shares import CELLS, MODELS
 from dissect_iqa.figures import style
-from dissect_iqa.figures.labels import MM, wrap
 from dissect_iqa.figures.settings import FigureSettings
 
 _ROW, _ENDS = 7.0, 24.0
@@ -21,7 +17,7 @@ _FIRST, _LAST = -0.3, 1.05
 
 def draw_factors(
     table: pd.DataFrame,
-    labels: Mapping[str, str | None],
+    label: str | None = None,
     settings: FigureSettings | None = None,
 ) -> Figure:
     """Draw each factor's share of the variance of the honest correlation, the largest on top.
@@ -30,23 +26,18 @@ def draw_factors(
     ----------
     table : DataFrame
         What `dissect_iqa.factors.explain_factors.explain_factors` returned.
-    labels : mapping of str to str or None
-        By data set, a notice that must accompany its results.
+    label : str, optional
+        A notice that must accompany the results.
     settings : FigureSettings, optional
         Look and choices.
     """
     settings = settings or FigureSettings()
-    notice = " ".join(dict.fromkeys(text for text in labels.values() if text)) or None
     if not table["share"].notna().any():
         why = str(table["note"].iloc[0]) if len(table) else "nothing was measured"
-        return style.statement(f"No share of a factor can be told: {why}.", notice, settings)
+        return style.statement(f"No share of a factor can be told: {why}.", label, settings)
     rest = table["factor"].isin([MODELS, CELLS])
     rows = pd.concat([table[~rest].sort_values("share", ascending=False), table[rest]])
-    notes = _notes(rows, notice, settings)
-    heights = [_ROW * len(rows) + _ENDS, 3.6 * (notes.count("\n") + 1) + 1]
-    figure = Figure(figsize=(settings.width_mm * MM, sum(heights) * MM), layout="constrained")
-    parts: Any = figure.subfigures(2, 1, height_ratios=heights, hspace=0)
-    top, bottom = parts
+    figure, top = style.sheet(_ROW * len(rows) + _ENDS, _notes(rows), label, settings)
     _draw(top.subplots(), rows, settings)
     handles = [
         Line2D([], [], color=style.INK, marker="o", linestyle="-", label="share, with interval"),
@@ -55,7 +46,6 @@ def draw_factors(
                label="by itself"),
     ]  # fmt: skip
     top.legend(handles=handles, loc="outside lower center", ncols=3)
-    bottom.text(0.01, 0.98, notes, va="top", fontsize=style.SMALL, color=style.MUTED)
     return figure
 
 
@@ -87,14 +77,12 @@ def _draw(axes: Axes, rows: pd.DataFrame, settings: FigureSettings) -> None:
     axes.set_xlabel("Share of the variance of the honest correlation")
 
 
-def _notes(rows: pd.DataFrame, notice: str | None, settings: FigureSettings) -> str:
-    said = [
+def _notes(rows: pd.DataFrame) -> list[str]:
+    return [
         "Shapley values: what a factor adds to those before it, on average over all orders; they "
         "add up to all that is explained.",
         *(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(rows["note"]) if _vital(note)),
-        *([notice] if notice else []),
     ]
-    return wrap(" ".join(said), settings.width_mm - 6)
 
 
 def _vital(note: str) -> bool:

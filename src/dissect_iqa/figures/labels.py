@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -88,47 +87,25 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> n
     return result
 
 
-def label_lines(
-    axes: Axes,
-    entries: Sequence[tuple[float, str, Any]],
-    height: float,
-    size: float,
-) -> None:
-    """Write labels to the right of the axes, each beside its line, moved apart where they crowd.
+def label_places(axes: Axes, ends: Sequence[float], height: float, size: float) -> np.ndarray:
+    """Return where labels beside the axes can stand: each near its line, moved apart if they crowd.
 
     Parameters
     ----------
     axes : Axes
         With its final limits.
-    entries : sequence of (float, str, colour)
-        Where the line ends, what to write, in which colour.
+    ends : sequence of float
+        Where the lines end.
     height : float
         Height of the axes in millimetres (roughly); tells how much a line of text covers.
     size : float
         Size of the text in points.
+
+    Returns
+    -------
+    ndarray
+        Places on the axes' vertical scale, in the order of the input.
     """
-    if not entries:
-        return
     low, high = axes.get_ylim()
-    gap = size * 1.12 / POINTS / height * (high - low)
-    places = spread([y for y, _, _ in entries], gap, low, high)
-    for (y, text, colour), place in zip(entries, places, strict=True):
-        axes.annotate(
-            text,
-            xy=(1.0, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(1.045, place),
-            textcoords=("axes fraction", "data"),
-            va="center",
-            fontsize=size,
-            color=colour,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.5,
-                "color": colour,
-                "shrinkA": 1,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
-        )
+    gap = size * 1.2 / POINTS / height * (high - low)
+    return spread(ends, gap, low, high)

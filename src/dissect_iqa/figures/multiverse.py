@@ -38,35 +38,31 @@ _WORDS = {
 
 
 def draw_multiverse(
-    universes: Mapping[str, pd.DataFrame],
-    labels: Mapping[str, str | None],
-    settings: FigureSettings | None = None,
+    universes: pd.DataFrame, label: str | None = None, settings: FigureSettings | None = None
 ) -> Figure:
-    """Draw, for each data set, the specification curves of the findings that have an effect.
+    """Draw the specification curves of the findings that have an effect.
 
     After Simonsohn, Simmons and Nelson (Nature Human Behaviour 2020).
 
     Parameters
     ----------
-    universes : mapping of str to DataFrame
-        By data set, what `dissect_iqa.multiverse.walk_multiverse.walk_multiverse` returned.
-    labels : mapping of str to str or None
-        By data set, a notice that must accompany its results.
+    universes : DataFrame
+        What `dissect_iqa.multiverse.walk_multiverse.walk_multiverse` returned of one data set.
+    label : str, optional
+        A notice that must accompany the results.
     settings : FigureSettings, optional
         Look and choices.
     """
     settings = settings or FigureSettings()
-    shown = {name: claims for name, table in universes.items() if (claims := _shown(table))}
-    if not shown:
+    claims = _shown(universes) if len(universes) else []
+    if not claims:
         text = "No finding has an effect in any universe: too few networks or metrics for all."
-        notice = " ".join(dict.fromkeys(label for label in labels.values() if label)) or None
-        return style.statement(text, notice, settings)
-    options = {name: _options(universes[name]) for name in shown}
-    heights = {name: _height(len(options[name]), len(claims)) for name, claims in shown.items()}
-    notes = {name: _notes(universes[name], claims) for name, claims in shown.items()}
-    figure, bodies = style.blocks(heights, notes, labels, settings)
-    for name, claims in shown.items():
-        _draw(bodies[name], universes[name], claims, options[name], settings)
+        return style.statement(text, label, settings)
+    options = _options(universes)
+    notes = [_notes(universes, claims)]
+    height = _height(len(options), len(claims), settings)
+    figure, body = style.sheet(height, notes, label, settings)
+    _draw(body, universes, claims, options, settings)
     return figure
 
 
@@ -85,8 +81,13 @@ def _options(table: pd.DataFrame) -> list[tuple[str, str]]:
     return [(choice, one) for choice, found in known.items() if len(found) > 1 for one in found]
 
 
-def _height(options: int, claims: int) -> float:
-    return -(-claims // _ACROSS) * (options * _ROW + _CURVE + _AROUND) + 8
+def _across(settings: FigureSettings) -> int:
+    """Return how many findings stand beside each other: as many as leave room for three shares."""
+    return max(1, min(_ACROSS, int((settings.width_mm - 52) // 33)))
+
+
+def _height(options: int, claims: int, settings: FigureSettings) -> float:
+    return -(-claims // _across(settings)) * (options * _ROW + _CURVE + _AROUND) + 8
 
 
 def _words(choice: str, option: str) -> str:
@@ -122,18 +123,19 @@ def _draw(
     settings: FigureSettings,
 ) -> None:
     colours = _colours(settings)
-    rows = -(-len(claims) // _ACROSS)
+    across = _across(settings)
+    rows = -(-len(claims) // across)
     grid = body.subplots(
         2 * rows,
-        _ACROSS,
+        across,
         squeeze=False,
         gridspec_kw={"height_ratios": [_CURVE, _ROW * len(options)] * rows},
     )
-    names = [fit(_words(*option), 40, style.TINY) for option in options]
-    margin = max(text_width(name, style.TINY) for name in names) / 72 * 25.4
-    width = (settings.width_mm - margin - 12) / _ACROSS - 14
-    for place in range(rows * _ACROSS):
-        row, column = divmod(place, _ACROSS)
+    names = [fit(_words(*option), 40, style.SMALL) for option in options]
+    margin = max(text_width(name, style.SMALL) for name in names) / 72 * 25.4
+    width = (settings.width_mm - margin - 12) / across - 14
+    for place in range(rows * across):
+        row, column = divmod(place, across)
         curve, matrix = grid[2 * row, column], grid[2 * row + 1, column]
         if place >= len(claims):
             curve.remove()
@@ -142,7 +144,7 @@ def _draw(
         own = _sorted(table[table["claim"] == claims[place]])
         _curve(curve, own, colours, width, settings)
         _matrix(matrix, own, options, colours)
-        matrix.set_yticks(range(len(options)), names if column == 0 else [], fontsize=style.TINY)
+        matrix.set_yticks(range(len(options)), names if column == 0 else [], fontsize=style.SMALL)
     handles = [
         Line2D([], [], color=colours[verdict], marker="s", linestyle="", label=verdict)
         for verdict in VERDICTS
@@ -181,22 +183,24 @@ def _curve(
     shares = table["verdict"].value_counts(normalize=True)
     told = ", ".join(f"{100 * shares.get(name, 0):.0f} %" for name in VERDICTS)
     finding = _lines(str(table["finding"].iloc[0]), width + 3, 4)
-    axes.set_title(f"{finding}\n{told}", fontsize=style.TINY)
+    axes.set_title(f"{finding}\n{told}", fontsize=style.SMALL)
     named = table.loc[table["default"] & (table["effect_name"] != ""), "effect_name"]
     name = str(named.iloc[0] if len(named) else table["effect_name"].max())
     # findings speak of SRCC, which is one of several statistics here
-    axes.set_ylabel(_lines(name.replace("SRCC", "correlation"), _CURVE + 2, 4), fontsize=style.TINY)
+    axes.set_ylabel(
+        _lines(name.replace("SRCC", "correlation"), _CURVE + 2, 4), fontsize=style.SMALL
+    )
     axes.set_xticks([])
-    axes.tick_params(labelsize=style.TINY)
+    axes.tick_params(labelsize=style.SMALL)
     axes.locator_params(axis="y", nbins=4)
     _unclip(axes)
 
 
 def _lines(text: str, width: float, most: int) -> str:
     """Break text into so many lines at most; the last is cut if need be."""
-    lines = wrap(text, width, style.TINY).split("\n")
+    lines = wrap(text, width, style.SMALL).split("\n")
     kept = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return "\n".join(fit(line, width, style.TINY) for line in kept if line)
+    return "\n".join(fit(line, width, style.SMALL) for line in kept if line)
 
 
 def _mark(axes: Axes, table: pd.DataFrame) -> None:
@@ -226,7 +230,7 @@ def _matrix(
         shares = shares_by_option(table, choice)
         text = f"{100 * shares.loc[option, HOLDS]:.0f}" if option in shares.index else "–"
         axes.annotate(text, (1.02, row), xycoords=("axes fraction", "data"), va="center",
-                      fontsize=style.TINY, color=style.MUTED)  # fmt: skip
+                      fontsize=style.SMALL, color=style.MUTED)  # fmt: skip
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -6,8 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-Label = str | None | Mapping[str, str | None]
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -16,20 +14,24 @@ class Figure:
     Attributes
     ----------
     title : str
-        Goes into the files.
+        Stands above it on the page of figures, and goes into the files.
     draws : str
-        ``module:function`` of this room; called with what the figure takes, labels and settings.
+        ``module:function`` of this room; called with what the figure takes, a notice, settings.
     takes : tuple of str
         Tables of `dissect_iqa.study.tables.TABLES`, ``models`` or ``comparisons``, in the order of
-        the function's arguments.
+        the function's arguments. Of a figure of one data set: this one's.
     needs : tuple of str
         Of which of these it shows one or more: without any of them it isn't drawn. Empty: always.
+    each : str
+        The method of `Study` that names the data sets that have a figure each, "" for one of all;
+        empty: one figure.
     """
 
     title: str
     draws: str
     takes: tuple[str, ...] = ("correlations", "models")
     needs: tuple[str, ...] = ()
+    each: str = "opinions"
 
     @property
     def draw(self) -> Callable[..., Any]:
@@ -38,37 +40,55 @@ class Figure:
         return getattr(import_module(f"dissect_iqa.figures.{module}"), function)
 
 
-#: The figures by the names of their files; the workflow makes a rule of each.
+#: The figures in reading order, by the first part of their files' names; the workflow makes a rule
+#: of each.
 FIGURES = {
     "depth": Figure("Correlation with opinion scores against relative depth", "depth:draw_depth"),
-    "ranking": Figure("Ranking of the models' best layers", "ranking:draw_ranking"),
-    "training": Figure("Trained against untrained networks", "training:draw_training"),
-    "types": Figure(
-        "Correlation with opinion scores per distortion type", "distortions:draw_types"
+    "ranking": Figure("Ranking of the networks' best layers", "ranking:draw_ranking"),
+    "best_layers": Figure("Where the best layers lie", "best_layers:draw_best_layers"),
+    "fits": Figure(
+        "Scores against distances, with the logistic fit",
+        "fits:draw_fits",
+        takes=("predictions", "correlations", "models"),
+        each="rated",
     ),
     "comparisons": Figure(
-        "Models that differ in one factor",
+        "Networks that differ in one factor",
         "comparisons:draw_comparisons",
-        takes=("correlations", "models", "comparisons"),
+        takes=("contests", "correlations", "models", "comparisons"),
+        each="rated",
     ),
-    "contests": Figure("Who beats whom", "contests:draw_contests", takes=("contests",)),
-    "factors": Figure("How much each factor explains", "factors:draw_factors", takes=("factors",)),
-    "multiverse": Figure(
-        "The findings under every combination of choices",
-        "multiverse:draw_multiverse",
-        takes=("universes",),
+    "factors": Figure(
+        "How much each factor explains", "factors:draw_factors", takes=("factors",), each=""
+    ),
+    "accuracy": Figure(
+        "ImageNet accuracy against correlation with opinion scores", "accuracy:draw_accuracy"
+    ),
+    "size": Figure(
+        "Size of networks against correlation with opinion scores",
+        "size:draw_size",
+        takes=("correlations", "models", "sizes"),
+    ),
+    "training": Figure("Trained against untrained networks", "training:draw_training"),
+    "datasets": Figure("Data sets against each other", "datasets:draw_datasets", each="together"),
+    "types": Figure(
+        "Which types of distortion networks see better than the best classic metric",
+        "distortions:draw_types",
+    ),
+    "readouts": Figure(
+        "Readouts: plain, of several layers, fitted", "readouts:draw_readouts", each="read_out"
     ),
     "sensitivity": Figure(
         "Contrast sensitivity beside people's",
         "thresholds:draw_sensitivity",
         takes=("layers", "stimuli"),
-        needs=("layers",),
+        each="threshold_sets",
     ),
     "invariance": Figure(
         "What misalignment leaves of the correlations",
         "invariance:draw_invariance",
         takes=("correlations", "invariance", "models"),
-        needs=("invariance",),
+        each="misaligned_sets",
     ),
     "answers": Figure(
         "Opinions, thresholds and invariance over depth",
@@ -76,13 +96,33 @@ FIGURES = {
         takes=("correlations", "layers", "invariance", "models"),
         needs=("layers", "invariance"),
     ),
-}
+    "multiverse": Figure(
+        "The findings under every combination of choices",
+        "multiverse:draw_multiverse",
+        takes=("universes",),
+        each="rated",
+    ),
+    "contests": Figure(
+        "Who beats whom, and by how much", "contests:draw_contests", takes=("contests",),
+        each="rated",
+    ),
+}  # fmt: skip
+
+
+def figure_file(figure: str, dataset: str) -> str:
+    """Return the name, without its ending, of the files of a figure and its data set, if any."""
+    return f"{figure}_{dataset}" if dataset else figure
+
+
+def title_of(figure: str, dataset: str) -> str:
+    """Return what a figure is called, and of which data set it is, if of one."""
+    return FIGURES[figure].title + (f": {dataset}" if dataset else "")
 
 
 def plot(
     figure: str,
     tables: Mapping[str, Any],
-    label: Label,
+    label: str | None,
     output_stem: Path | str,
     *,
     spec: str | None = None,
@@ -96,7 +136,7 @@ def plot(
         A key of `FIGURES`.
     tables : mapping of str to table
         What the figure takes, by name; see the function that draws it.
-    label : str, None or mapping of data set to str or None
+    label : str or None
         Notice that is drawn in the figure, such as where transferred scores come from.
     output_stem : path
         The files' path without suffix.
@@ -115,8 +155,6 @@ def plot(
     from dissect_iqa.figures.style import look
 
     record, settings = FIGURES[figure], FigureSettings(**style)
-    notices = label.values() if isinstance(label, Mapping) else [label]
     with look(settings):
         drawn = record.draw(*(tables[name] for name in record.takes), label, settings)
-        notice = " ".join(dict.fromkeys(text for text in notices if text))
-        save(drawn, output_stem, settings, title=record.title, notice=notice, spec=spec)
+        save(drawn, output_stem, settings, title=record.title, notice=label or "", spec=spec)

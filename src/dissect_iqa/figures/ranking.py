@@ -1,4 +1,4 @@
-"""The ranking of the models' best layers, with intervals, beside the classic metrics."""
+"""The ranking of the networks' best layers, with intervals, beside the classic metrics."""
 
 from typing import Any
 
@@ -7,27 +7,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 
-from dissect_iqa.figures import points, style
-from dissect_iqa.figures.select import Label, View, ranked, views
+from dissect_iqa.figures import style
+from dissect_iqa.figures.labels import fit
+from dissect_iqa.figures.looks import Looks, draw_points, looks
+from dissect_iqa.figures.points import finish_value_axis, value_limits
+from dissect_iqa.figures.select import View, ranked, view_of
 from dissect_iqa.figures.settings import FigureSettings
 
 LONGEST_LAYER = 30
+#: As many networks and metrics as a page has room for; the best are shown.
+MOST = 70
 
 
 def draw_ranking(
     correlations: pd.DataFrame,
     models: pd.DataFrame,
-    label: Label = None,
+    label: str | None = None,
     settings: FigureSettings | None = None,
 ) -> Figure:
-    """Draw each model's best layer under one distance, highest first, among the classic metrics.
+    """Draw each network's best layer under one distance, highest first, among the metrics.
 
     The best layer is chosen and judged on the same pairs, which flatters. Where the nested choice
     is known (layer chosen on other references than those it is judged on) it stands beneath.
 
     Parameters
     ----------
-    correlations, models, label
+    correlations : DataFrame
+        Those of one data set; see `dissect_iqa.figures.select.views`.
+    models, label
         See `dissect_iqa.figures.select.views`.
     settings : FigureSettings, optional
         Look and choices.
@@ -38,17 +45,17 @@ def draw_ranking(
         See `dissect_iqa.figures.select.views`.
     """
     settings = settings or FigureSettings()
-    blocks = views(correlations, models, label, settings)
-    if not any(len(view.layers) or len(view.baselines) for view in blocks):
+    view = view_of(correlations, models, label, settings)
+    rows = ranked(view)
+    if rows.empty:
         text = "Neither a network layer nor a metric has a correlation, so there is no ranking."
-        return style.statement(text, blocks[0].label if blocks else None, settings)
-    return style.compose(
-        blocks,
-        _height,
-        lambda body, view: _draw(body, view, settings),
-        lambda view: _notes(view, settings),
-        settings,
-    )
+        return style.statement(text, label, settings)
+    shown = rows.head(MOST)
+    row_height = 5.0 if len(shown) <= 25 else 3.1
+    height = row_height * len(shown) + 22.0
+    figure, body = style.sheet(height, _notes(view, rows, settings), label, settings)
+    _draw(body, view, shown, settings)
+    return figure
 
 
 def shorten(layer: str, longest: int = LONGEST_LAYER) -> str:
@@ -58,115 +65,94 @@ def shorten(layer: str, longest: int = LONGEST_LAYER) -> str:
     return f"{layer[: longest // 3]}…{layer[-(longest - longest // 3 - 1) :]}"
 
 
-def _height(view: View) -> float:
-    rows = len(ranked(view))
-    return (5.0 if rows <= 25 else 4.0) * max(rows, 1) + 22.0
-
-
-def _notes(view: View, settings: FigureSettings) -> list[str]:
-    if not len(view.layers) and not len(view.baselines):
-        return []
-    notes = []
+def _notes(view: View, rows: pd.DataFrame, settings: FigureSettings) -> list[str]:
+    notes = style.facts(view)
     if view.distance:
         notes.append("Distance: " + style.rule(view))
-        notes.append("Each model at its best layer, chosen and judged on the same pairs.")
-    if len(_nested(view)):
-        notes.append("Squares: the layer chosen on other references than those it is judged on.")
+        notes.append("Each network at its best layer, chosen and judged on the same pairs.")
+    if view.is_honest:
+        notes.append(
+            "Small squares: the layer chosen on other references than those it is judged on."
+        )
     if settings.intervals:
         notes += style.interval_note(view, "Lines")
+    if len(rows) > MOST:
+        notes.append(f"The {MOST} best of {len(rows)}; all of them are in summary.csv.")
     return notes
 
 
-def _nested(view: View) -> pd.DataFrame:
-    return view.nested[view.nested["distance"] == view.distance].set_index("model")
-
-
-def _draw(body: FigureBase, view: View, settings: FigureSettings) -> None:
-    rows = ranked(view)
-    if rows.empty:
-        style.say(body, "Neither a network layer nor a metric has a correlation on this data set.")
-        return
-    look = points.functions(view, settings)
-    nested = _nested(view)
+def _draw(body: FigureBase, view: View, rows: pd.DataFrame, settings: FigureSettings) -> None:
+    look = looks(view.models, settings)
+    nested = view.nested[view.nested["distance"] == view.distance].set_index("model")
     axes = body.subplots()
-    shift = 0.14 if len(nested) else 0.0
-    for y, row in enumerate(rows.itertuples()):
-        points.draw_point(axes, row, y - shift, look, settings.intervals)
-        if row.model in look.of and row.model in nested.index:
-            _draw_nested(axes, nested.loc[row.model], y + 0.24, look.colours[look.of[row.model]])
-        _write(axes, row, y, row.model in look.of, style.SMALL)
+    honest = rows["model"].isin(nested.index)
+    table = rows.assign(y=range(len(rows)))
+    table["at"] = table["y"] - 0.14 * honest.any()
+    interval: dict[str, Any] = {"xerr": ("low", "high")} if settings.intervals else {}
+    draw_points(axes, table, "value", "at", look, 4.2 if len(rows) <= 25 else 3.4, **interval)
+    _draw_nested(axes, table[honest], nested, look, settings)
+    for row in table.itertuples():
+        _write(axes, row, float(row.y), row.model in look.of, settings)
     names = [
-        row.model if row.model in look.of else style.display(row.model, baseline=True)
-        for row in rows.itertuples()
+        fit(str(row.model), 45, style.SMALL)
+        if row.model in look.of
+        else style.display(str(row.model), baseline=True)
+        for row in table.itertuples()
     ]
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    shown = [rows, nested] if len(nested) else [rows]
-    points.finish_value_axis(axes, points.value_limits(shown, view.ceiling))
+    shown = [rows, nested.loc[rows["model"][honest]]] if honest.any() else [rows]
+    finish_value_axis(axes, value_limits(shown, view.ceiling))
     axes.set_xlabel(style.statistic_label(view))
-    _head(axes, view, style.SMALL)
-    handles = points.legend_handles(look, bool(len(view.baselines)))
-    if len(nested):
+    _head(axes, view)
+    networks = [name for name in rows["model"] if name in look.of]
+    handles = look.legend(networks, len(networks) < len(rows))
+    if honest.any():
         handles.append(
             Line2D(
-                [],
-                [],
-                linestyle="",
-                marker="s",
-                color=style.INK,
-                markerfacecolor="white",
-                markersize=3,
-                markeredgewidth=0.7,
-                label="layer chosen on other references",
+                [], [], linestyle="", marker="s", color=style.INK, markerfacecolor="white",
+                markersize=3, markeredgewidth=0.7, label="layer chosen on other references",
             )
-        )
+        )  # fmt: skip
     if view.ceiling is not None:
         axes.axvline(view.ceiling, color=style.INK, linewidth=0.8, zorder=1)
         handles.append(Line2D([], [], color=style.INK, linewidth=0.8, label="noise ceiling"))
     style.legend(body, handles, settings)
 
 
-def _draw_nested(axes: Axes, row: pd.Series, y: float, colour: Any) -> None:
-    if pd.notna(row["low"]) and pd.notna(row["high"]):
-        axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=0.5, zorder=2)
-    axes.plot(
-        row["value"],
-        y,
-        "s",
-        color=colour,
-        markerfacecolor="white",
-        markersize=2.8,
-        markeredgewidth=0.7,
-        zorder=3,
-    )
+def _draw_nested(
+    axes: Axes, rows: pd.DataFrame, nested: pd.DataFrame, look: Looks, settings: FigureSettings
+) -> None:
+    for row in rows.itertuples():
+        own, colour, y = nested.loc[row.model], look[str(row.model)].colour, float(row.y) + 0.26
+        if settings.intervals and pd.notna(own["low"]) and pd.notna(own["high"]):
+            axes.plot([own["low"], own["high"]], [y, y], color=colour, linewidth=0.5, zorder=2)
+        axes.plot(
+            own["value"], y, "s", color=colour, markerfacecolor="white", markersize=2.4,
+            markeredgewidth=0.6, zorder=3,
+        )  # fmt: skip
 
 
-def _write(axes: Axes, row: Any, y: float, network: bool, size: float) -> None:
+def _write(axes: Axes, row: Any, y: float, network: bool, settings: FigureSettings) -> None:
     """Write the value, and for a network the layer and its depth, to the right of the axes."""
     place: dict[str, Any] = {
-        "xycoords": ("axes fraction", "data"),
+        "transform": axes.get_yaxis_transform(),
         "va": "center",
-        "fontsize": size,
+        "fontsize": style.SMALL,
     }
-    axes.annotate(minus(row.value), (1.06, y), ha="right", **place)
+    axes.text(1.06, y, style.number(row.value), ha="right", **place)
     if network:
         depth = f"  ({row.depth:.2f})" if pd.notna(row.depth) else ""
-        axes.annotate(shorten(row.layer) + depth, (1.085, y), color=style.MUTED, **place)
+        layer = fit(shorten(row.layer) + depth, 0.26 * settings.width_mm, style.SMALL)
+        axes.text(1.085, y, layer, color=style.MUTED, **place)
 
 
-def _head(axes: Axes, view: View, size: float) -> None:
+def _head(axes: Axes, view: View) -> None:
     place: dict[str, Any] = {
-        "xycoords": ("axes fraction", "axes fraction"),
+        "transform": axes.transAxes,
         "va": "bottom",
-        "fontsize": size,
+        "fontsize": style.SMALL,
     }
-    axes.annotate(style.short_statistic(view), (1.06, 1.005), ha="right", **place)
+    axes.text(1.06, 1.005, style.short_statistic(view), ha="right", **place)
     if len(view.layers):
-        text = "best layer (relative depth)"
-        axes.annotate(text, (1.085, 1.005), color=style.MUTED, **place)
-
-
-def minus(value: float) -> str:
-    """Return a value with two digits and a true minus sign."""
-    text = f"{value:.2f}"
-    return text.replace("-", "\N{MINUS SIGN}") if float(text) else "0.00"
+        axes.text(1.085, 1.005, "best layer (relative depth)", color=style.MUTED, **place)

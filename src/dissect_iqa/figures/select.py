@@ -93,6 +93,27 @@ class View:
         chosen = rows.loc[rows.groupby("model")["value"].idxmax()]
         return chosen.sort_values(["value", "model"], ascending=[False, True], kind="stable")
 
+    def judged(self) -> pd.DataFrame:
+        """Return a row a network with its facts: its honest value, and where its best layer lies.
+
+        Besides the columns of `models`: `model, layer, depth` of the best layer under the view's
+        distance, and `value, low, high` with the layer chosen on other references than those it is
+        judged on; where that isn't known, those of the best layer.
+        """
+        best = self.best(self.distance).set_index("model", drop=False)
+        honest = self.nested[self.nested["distance"] == self.distance].set_index("model")
+        columns = ["value", "low", "high"]
+        known = honest.index.intersection(best.index)
+        values = best[columns].astype(float)
+        values.loc[known] = honest.loc[known, columns].astype(float)
+        facts = self.models.loc[best.index]
+        return pd.concat([best[["model", "layer", "depth"]], values, facts], axis=1)
+
+    @property
+    def is_honest(self) -> bool:
+        """Whether `judged` knows a network's value at a layer chosen on other references."""
+        return bool((self.nested["distance"] == self.distance).any())
+
     def untrained(self, model: str) -> bool:
         """Tell whether a model's weights come from a random seed."""
         return bool(self.models.loc[model, "untrained"])
@@ -136,6 +157,22 @@ def views(
         )
         for dataset, rows in correlations.groupby("dataset", sort=False)
     ]
+
+
+def view_of(
+    correlations: pd.DataFrame, models: pd.DataFrame, label: str | None, settings: FigureSettings
+) -> View:
+    """Return what to draw for one data set; see `views`.
+
+    Raises
+    ------
+    UserError
+        See `views`; or if there isn't exactly one data set.
+    """
+    found = views(correlations, models, label, settings)
+    if len(found) != 1:
+        raise UserError(f"a figure of one data set was given {len(found)}")
+    return found[0]
 
 
 def _require(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:

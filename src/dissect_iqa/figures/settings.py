@@ -31,10 +31,10 @@ class FigureSettings(Settings):
         "distance's name, or 'auto' for the one that contests and claims use: with the highest "
         "median, over the models, of the honestly chosen layer's SRCC.",
     )
-    facet: Literal["auto", "function", "family", "environment"] = Field(
-        "auto",
-        description="What the panels of the depth figure stand for: 'auto' draws one panel a "
-        "distance while a panel can hold all models, and else groups the models by function.",
+    facet: Literal["family", "function", "environment", "distance"] = Field(
+        "family",
+        description="What the panels of the depth figure stand for; with 'distance' its networks "
+        "are told apart by their functions only.",
     )
     intervals: bool = Field(True, description="Draw the intervals.")
     formats: tuple[Literal["pdf", "svg", "png"], ...] = Field(

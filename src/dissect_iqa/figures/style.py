@@ -1,26 +1,27 @@
 """One look for all figures: sizes, colours, names, blocks and their notes."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator, NullLocator
 
 from dissect_iqa.baselines.names import BASELINES
-from dissect_iqa.figures.labels import FONT, MM, POINTS, text_width, wrap
+from dissect_iqa.figures.labels import FONT, MM, POINTS, label_places, text_width, wrap
 from dissect_iqa.figures.select import AGREEMENT, View
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 
-#: Size of notes, and of labels that may crowd inside the axes, in points.
-SMALL, TINY = 7.0, 6.5
+#: Size of notes and of labels inside the axes, in points; titles have a point more.
+SMALL = 7.0
 INK, MUTED, CONTEXT, HAIRLINE = "#222222", "#5c5c5c", "#d4d4d4", "#e6e6e6"
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+DOTTED, DASHED = (0, (1, 1.6)), (0, (3.2, 1.4))
 NAMES = {
     "rmse": "RMSE",
     "normalized_rmse": "channel-normalised RMSE",
@@ -85,6 +86,7 @@ def look(settings: FigureSettings) -> Iterator[None]:
                 "figure.constrained_layout.h_pad": 0.03,
                 "pdf.fonttype": 42,  # TrueType: embedded, searchable, accepted by journals
                 "ps.fonttype": 42,
+                "text.hinting": "no_hinting",  # or text is wider at few dots per inch
                 "text.parse_math": False,  # a name with dollars in it is a name
                 "svg.fonttype": "path",  # looks the same where the font is missing
                 "svg.hashsalt": "dissect-iqa",
@@ -122,6 +124,14 @@ def short_statistic(view: View) -> str:
     return view.statistic if view.statistic == AGREEMENT else view.statistic.rstrip("45").upper()
 
 
+def number(value: float) -> str:
+    """Return a correlation in two digits, without a leading zero, with a true minus sign."""
+    text = f"{value:.2f}"
+    if not float(text):
+        return ".00"
+    return text.replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
+
+
 def rule(view: View) -> str:
     """Return the distance of the figures that show only one, and how it was chosen."""
     return view.rule.format(distance=display(view.distance))
@@ -135,53 +145,37 @@ def interval_note(view: View, what: str) -> list[str]:
     return [f"{what}: jackknife intervals over references{few}."]
 
 
-Drawer = Callable[[FigureBase, View], None]
-
-
-def compose(
-    blocks: Sequence[View],
-    height: Callable[[View], float],
-    draw: Drawer,
-    notes: Callable[[View], Sequence[str]],
-    settings: FigureSettings,
-) -> Figure:
-    """Draw one block a data set, one under the other, each with its notes beneath.
+def sheet(
+    height: float, notes: Sequence[str], label: str | None, settings: FigureSettings
+) -> tuple[Figure, SubFigure]:
+    """Return an empty figure with notes at its foot, and the part above them to draw into.
 
     Parameters
     ----------
-    blocks : sequence of View
-        One for each data set.
-    height : callable
-        Height of a view's drawing, in millimetres.
-    draw : callable
-        Draws a view into a figure or subfigure.
-    notes : callable
-        Sentences to stand under the drawing; the data set's label is added in front.
+    height : float
+        Of the drawing, in millimetres; notes come on top of it.
+    notes : sequence of str
+        Sentences to stand under the drawing.
+    label : str or None
+        A notice that must accompany the numbers; stands before the notes.
     settings : FigureSettings
         The look.
     """
-    texts = [wrap(_all_notes(view, notes(view)), settings.width_mm - 6) for view in blocks]
-    titled = 6.0 if len(blocks) > 1 else 0.0
-    heights: list[float] = []
-    for view, text in zip(blocks, texts, strict=True):
-        heights += [height(view) + titled, 3.1 * (text.count("\n") + 1) + 1.5]
+    said = " ".join(_sentence(text) for text in (label or "", *notes) if text)
+    text = wrap(said, settings.width_mm - 6)
+    heights = [height, 3.1 * (text.count("\n") + 1) + 1.5]
     figure = Figure(figsize=(settings.width_mm * MM, sum(heights) * MM), layout="constrained")
-    made: Any = figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0)
-    parts = np.atleast_1d(made)
-    for i, (view, text) in enumerate(zip(blocks, texts, strict=True)):
-        body, foot = parts[2 * i], parts[2 * i + 1]
-        if titled:
-            body.suptitle(view.dataset, x=0.01, ha="left", fontweight="bold")
-        draw(body, view)
-        foot.text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
-    return figure
+    parts: Any = figure.subfigures(2, 1, height_ratios=heights, hspace=0)
+    parts[1].text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
+    return figure, parts[0]
 
 
-def _all_notes(view: View, notes: Sequence[str]) -> str:
-    sentences = [*([view.label] if view.label else []), *notes]
-    if view.missing:
-        sentences.append(f"No finite value: {', '.join(view.missing)}.")
-    return " ".join(_sentence(text) for text in sentences if text)
+def facts(view: View) -> list[str]:
+    """Return the first sentences under a figure of one data set: which, and who has no value."""
+    references = f", {view.references} references" if view.references else ""
+    pairs = f": {view.pairs} pairs{references}" if view.pairs else ""
+    missing = [f"No finite value: {', '.join(view.missing)}."] if view.missing else []
+    return [f"{view.dataset}{pairs}.", *missing]
 
 
 def _sentence(text: str) -> str:
@@ -189,43 +183,28 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
 
 
-def blocks(
-    heights: Mapping[str, float],
-    notes: Mapping[str, str],
-    labels: Mapping[str, str | None],
-    settings: FigureSettings,
-) -> tuple[Figure, dict[str, Any]]:
-    """Return a figure with an empty block for each title, and the notes under it.
+def log_axis(axis: Any, values: Sequence[float] | np.ndarray) -> None:
+    """Make an axis logarithmic, with ticks at round numbers, at least two of which are in sight.
 
     Parameters
     ----------
-    heights : mapping of str to float
-        By title, the height of the block in millimetres. A title names its data sets, with commas
-        or "and" between.
-    notes : mapping of str to str
-        By title, what stands under the block.
-    labels : mapping of str to str or None
-        By data set, a notice that is written before the notes.
-    settings : FigureSettings
-        The look.
+    axis : Axis
+        ``axes.xaxis`` or ``axes.yaxis``, before anything is drawn.
+    values : sequence of float
+        What is drawn along it.
     """
-    texts, sizes = [], []
-    for title, height in heights.items():
-        own = [label for name in re.split(r", | and ", title) if (label := labels.get(name))]
-        # a data set that is made of another one says what that says, too
-        kept = [label for label in own if sum(label in other for other in {*own}) == 1]
-        said = " ".join([*dict.fromkeys(kept), notes[title]])
-        texts.append(wrap(said, settings.width_mm - 6))
-        sizes += [height, 3.1 * (texts[-1].count("\n") + 1) + 1.5]
-    figure = Figure(figsize=(settings.width_mm * MM, sum(sizes) * MM), layout="constrained")
-    made: Any = figure.subfigures(len(sizes), 1, height_ratios=sizes, hspace=0)
-    bodies: dict[str, Any] = {}
-    for i, (title, text) in enumerate(zip(heights, texts, strict=True)):
-        bodies[title] = made[2 * i]
-        if len(heights) > 1:
-            bodies[title].suptitle(title, x=0.01, ha="left", fontweight="bold")
-        made[2 * i + 1].text(0.01, 0.98, text, va="top", fontsize=SMALL, color=MUTED)
-    return figure, bodies
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known) & (known > 0)]
+    decades = np.log10(known.max() / known.min()) if len(known) else 1.0
+    subs = (1.0,) if decades > 2.5 else (1.0, 3.0) if decades > 1 else (1.0, 2.0, 3.0, 5.0)
+    axes = axis.axes
+    if axis is axes.xaxis:
+        axes.set_xscale("log")
+    else:
+        axes.set_yscale("log")
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def statement(text: str, view_label: str | None, settings: FigureSettings) -> Figure:
@@ -241,6 +220,48 @@ def statement(text: str, view_label: str | None, settings: FigureSettings) -> Fi
 def say(body: FigureBase, text: str) -> None:
     """Put a statement where a block would have been."""
     body.text(0.5, 0.5, wrap(text, 120, 8), ha="center", va="center", color=INK)
+
+
+def choice_note(view: View) -> str:
+    """Return the sentence on how the layers of `View.judged` were chosen."""
+    if view.is_honest:
+        return "Layers are chosen on other references than those they are judged on."
+    return "Best layers, chosen and judged on the same pairs."
+
+
+def draw_best_metric(axes: Axes, view: View, height: float, named: bool = True) -> None:
+    """Draw the best classic metric and the noise ceiling as levels, with their names beside.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to, with all else that is drawn there.
+    view : View
+        Whose metrics and ceiling.
+    height : float
+        Of the axes (roughly), in millimetres.
+    named : bool
+        Whether names are written.
+    """
+    levels: list[tuple[float, str, Any, Any]] = []
+    if len(view.baselines):
+        best = view.baselines.iloc[0]
+        title = display(str(best["model"]), baseline=True)
+        levels.append((float(best["value"]), title, DOTTED, MUTED))
+    if view.ceiling is not None:
+        levels.append((view.ceiling, "noise ceiling", "-", INK))
+    if not levels:
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, max(high, *(value for value, *_ in levels)))
+    places = label_places(axes, [value for value, *_ in levels], height, SMALL)
+    for (value, title, dashes, colour), place in zip(levels, places, strict=True):
+        axes.axhline(value, color=colour, linewidth=0.8, linestyle=dashes, zorder=1)
+        if named:
+            axes.text(
+                1.012, float(place), title, transform=axes.get_yaxis_transform(), va="center",
+                fontsize=SMALL, color=colour,
+            )  # fmt: skip
 
 
 def legend(body: FigureBase, handles: Sequence[Line2D], settings: FigureSettings) -> None:

@@ -1,6 +1,5 @@
 """Contrast sensitivity of layers and metrics beside people's."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.datasets.thresholds.table import DIRECTIONS
@@ -17,14 +17,21 @@ from dissect_iqa.thresholds.find_thresholds import closeness
 
 #: Networks whose sensitivity is drawn: those that are closest to people, at their closest layer.
 _NETWORKS = 3
-
-Labels = Mapping[str, str | None]
+_DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (4, 1.2)),
+    (0, (1.2, 1)),
+    (0, (4, 1, 1, 1)),
+    (0, (7, 1.5)),
+    (0, (2, 2)),
+    "-",
+)
 
 
 def draw_sensitivity(
     layers: pd.DataFrame,
     stimuli: pd.DataFrame,
-    labels: Labels,
+    label: str | None = None,
     settings: FigureSettings | None = None,
 ) -> Figure:
     """Draw contrast sensitivity over frequency: people's, of networks and of a metric.
@@ -32,43 +39,35 @@ def draw_sensitivity(
     Parameters
     ----------
     layers, stimuli : DataFrame
-        What `dissect_iqa.thresholds.find_thresholds.find_thresholds` returned, of all data sets.
-    labels : mapping of str to str or None
-        By data set, a notice that must accompany its results.
+        What `dissect_iqa.thresholds.find_thresholds.find_thresholds` returned of one data set.
+    label : str, optional
+        A notice that must accompany the results.
     settings : FigureSettings, optional
         Look and choices.
     """
     settings = settings or FigureSettings()
-    names = list(dict.fromkeys(layers["dataset"]))
-    tables = {
-        name: tuple(table[table["dataset"] == name] for table in (stimuli, layers))
-        for name in names
-    }
-    notes = {name: _notes(own, _distance(main)) for name, (own, main) in tables.items()}
-    figure, bodies = style.blocks(dict.fromkeys(names, 78.0), notes, labels, settings)
-    for name, body in bodies.items():
-        own, main = tables[name]
-        distance = _distance(main)
-        shown = _shown(main, distance)
-        drawn = [d for d in DIRECTIONS if (own["direction"] == d).any()]
-        parts: Any = body.subplots(1, len(drawn), sharey=True)
-        looks = dict(zip(shown, style.colours(len(shown), settings), strict=True))
-        people = own.drop_duplicates("stimulus")
-        for axes, direction in zip(np.atleast_1d(parts), drawn, strict=True):
-            _sensitivity(axes, people[people["direction"] == direction], "people", style.INK, True)
-            for who, colour in looks.items():
-                rows = own[(own["model"] == who) & (own["direction"] == direction)]
-                rows = rows[(rows["kind"] == "metric") | (rows["distance"] == distance)]
-                _sensitivity(axes, rows, "found", colour, False)
-            axes.set_title(direction)
-            axes.set_xlabel("cycles per degree")
-        np.atleast_1d(parts)[0].set_ylabel("contrast sensitivity (1 / cone contrast)")
-        handles = [Line2D([], [], color=style.INK, marker="o", markersize=3, label="people")]
-        handles += [
-            Line2D([], [], color=colour, label=_title(who, shown[who]))
-            for who, colour in looks.items()
-        ]
-        style.legend(body, handles, settings)
+    distance = _distance(layers)
+    shown = _shown(layers, distance)
+    figure, body = style.sheet(78.0, [_notes(stimuli, distance)], label, settings)
+    drawn = [d for d in DIRECTIONS if (stimuli["direction"] == d).any()]
+    parts: Any = body.subplots(1, len(drawn), sharey=True)
+    looks = dict(zip(shown, style.colours(len(shown), settings), strict=True))
+    people = stimuli.drop_duplicates("stimulus")
+    for axes, direction in zip(np.atleast_1d(parts), drawn, strict=True):
+        _sensitivity(axes, people[people["direction"] == direction], "people", style.INK, True)
+        for (who, colour), dashes in zip(looks.items(), _DASHES, strict=False):
+            rows = stimuli[(stimuli["model"] == who) & (stimuli["direction"] == direction)]
+            rows = rows[(rows["kind"] == "metric") | (rows["distance"] == distance)]
+            _sensitivity(axes, rows, "found", colour, False, dashes)
+        axes.set_title(direction)
+        axes.set_xlabel("cycles per degree")
+    np.atleast_1d(parts)[0].set_ylabel("contrast sensitivity (1 / cone contrast)")
+    handles = [Line2D([], [], color=style.INK, marker="o", markersize=3, label="people")]
+    handles += [
+        Line2D([], [], color=colour, linestyle=dashes, label=_title(who, shown[who]))
+        for (who, colour), dashes in zip(looks.items(), _DASHES, strict=False)
+    ]
+    style.legend(body, handles, settings)
     return figure
 
 
@@ -83,13 +82,14 @@ def _notes(stimuli: pd.DataFrame, distance: str) -> str:
     )
 
 
-def _sensitivity(axes: Axes, rows: pd.DataFrame, column: str, colour: Any, dots: bool) -> None:
+def _sensitivity(
+    axes: Axes, rows: pd.DataFrame, column: str, colour: Any, dots: bool, dashes: Any = "-"
+) -> None:
     axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
+    style.log_axis(axes.yaxis, 10.0 ** -rows[column].to_numpy(float))
     ticks = (0.25, 1, 4, 16)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
     if rows.empty:
         return
     x = rows["frequency"].to_numpy().clip(0.125)
@@ -98,7 +98,8 @@ def _sensitivity(axes: Axes, rows: pd.DataFrame, column: str, colour: Any, dots:
         axes.plot(x, 10**y, "o", color=colour, markersize=1.8, alpha=0.35, markeredgewidth=0)
     octave = np.round(np.log2(x))
     means = pd.DataFrame({"octave": octave, "y": y}).groupby("octave")["y"].agg(["mean", "size"])
-    axes.plot(2.0**means.index, 10 ** means["mean"], color=colour, linewidth=1.6 if dots else 1.1)
+    axes.plot(2.0**means.index, 10 ** means["mean"], color=colour, linestyle=dashes,
+              linewidth=1.6 if dots else 1.1)  # fmt: skip
     axes.grid(color=style.HAIRLINE, linewidth=0.5)
     axes.set_axisbelow(True)
 

@@ -69,11 +69,6 @@ def skeleton(row: ModelRow) -> nn.Module:
         return build(row)
 
 
-def count_parameters(row: ModelRow) -> int:
-    """Return how many parameters a row's network has, by its skeleton."""
-    return sum(parameter.numel() for parameter in skeleton(row).parameters())
-
-
 def _construct(row: ModelRow, initialise: bool) -> nn.Module:
     if row.builder == "torchvision":
         return torchvision_builders.construct(row, initialise)

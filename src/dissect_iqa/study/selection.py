@@ -269,6 +269,10 @@ class Selection:
         """Return the data sets of people's opinions, ratings or choices, each picture once."""
         return [name for name, entry in self.datasets.items() if _has_opinions(entry)]
 
+    def together(self) -> list[str]:
+        """Return "" for a figure of all data sets of opinions, if there are several."""
+        return [""] if len(self.opinions()) > 1 else []
+
     def outside(self, dataset: str | None = None) -> dict[str, ScoresEntry]:
         """Return the metrics whose scores are from outside, and where these are.
 
@@ -409,6 +413,12 @@ class Selection:
             and name in self.models
             and _is_rated(self.dataset(dataset))
         )
+
+    def read_out(self) -> list[str]:
+        """Return the data sets on which readouts or layers taken together are measured."""
+        readouts = self.config.readouts
+        known = bool(readouts.names or readouts.concatenations) and bool(self.models)
+        return self.rated() if known else []
 
     def readout_sources(self, dataset: str) -> list[str]:
         """Return the other data sets that readouts are fitted to and then measured here."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dissect_iqa.correlation.contests import MOST
 from dissect_iqa.errors import UserError
-from dissect_iqa.figures.plot import FIGURES
+from dissect_iqa.figures.plot import FIGURES, figure_file
 from dissect_iqa.files.provenance import canonical_json, fingerprint
 from dissect_iqa.study.rehearsal import REHEARSAL_VERSION
 from dissect_iqa.study.selection import Selection
@@ -130,12 +130,13 @@ class Specs(Selection):
             for name in self.datasets_of(table)
         }
 
-    def figures(self) -> list[str]:
-        """Return the names of the figures that this study can fill."""
+    def figures(self) -> list[tuple[str, str]]:
+        """Return the figures that this study can fill, each with its data set or ""."""
         return [
-            name
+            (name, dataset)
             for name, figure in FIGURES.items()
             if not figure.needs or any(self.specs(table) for table in figure.needs)
+            for dataset in (getattr(self, figure.each)() if figure.each else [""])
         ]
 
     def csvs(self) -> list[tuple[Csv, str]]:
@@ -146,13 +147,20 @@ class Specs(Selection):
             for dataset in (getattr(self, csv.of)() if csv.of else [""])
         ]
 
-    def taken(self, name: str) -> Any:
-        """Return what makes a table, or what else a figure takes, what it is, as plain data."""
+    def taken(self, name: str, dataset: str = "") -> Any:
+        """Return what makes a table, or what else a figure takes, what it is, as plain data.
+
+        Of a table that there is of each data set, that of one of these, if it is named.
+        """
         if name == "models":
             return self.descriptions()
         if name == "comparisons":
             return self.comparisons
-        return {path: fingerprint(spec) for path, spec in self.specs(name).items()}
+        specs = self.specs(name)
+        if TABLES[name].of and dataset in self.datasets_of(name):
+            own = TABLES[name].path.format(dataset=dataset)
+            specs = {own: specs[own]}
+        return {path: fingerprint(spec) for path, spec in specs.items()}
 
     def correlations(self) -> list[tuple[str, str, str]]:
         """Return (data set, model or metric, spec) of every table that is collected."""
@@ -349,9 +357,16 @@ def _measure_invariance(study: Specs, dataset: str, _: str) -> dict[str, Any]:
     }
 
 
+@_stage(1)
+def _size_networks(study: Specs, *_: str) -> dict[str, Any]:
+    own = study.own.models
+    return {"models": {id: {**row.spec(), **own.get(id, {})} for id, row in study.models.items()}}
+
+
 @_stage(2)
 def _explain_factors(study: Specs, *_: str) -> dict[str, Any]:
     return {
+        "sizes": study.taken("sizes"),
         "collected": study.fingerprint("collect"),
         "datasets": study.rated(),
         "models": study.descriptions(),
@@ -370,11 +385,12 @@ def _test_claims(study: Specs, *_: str) -> dict[str, Any]:
     }
 
 
-@_stage(3)
-def _plot(study: Specs, _: str, figure: str) -> dict[str, Any]:
+@_stage(4)
+def _plot(study: Specs, dataset: str, figure: str) -> dict[str, Any]:
     return {
         "figure": figure,
-        "takes": {name: study.taken(name) for name in FIGURES[figure].takes},
+        "dataset": dataset,
+        "takes": {name: study.taken(name, dataset) for name in FIGURES[figure].takes},
         "titles": study.titles(),  # also of figures that take no models
         "style": study.config.figures.model_dump(mode="json"),
     }
@@ -395,7 +411,10 @@ def _write_methods(study: Specs, *_: str) -> dict[str, Any]:
 @_stage(1)
 def _write_pages(study: Specs, *_: str) -> dict[str, Any]:
     return {
-        "figures": {name: study.fingerprint("plot", name=name) for name in study.figures()},
+        "figures": {
+            figure_file(name, dataset): study.fingerprint("plot", dataset, name)
+            for name, dataset in study.figures()
+        },
         "tables": {
             csv.path.format(dataset=dataset): study.fingerprint(csv.stage, dataset)
             for csv, dataset in study.csvs()

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.datasets.tables import Dataset, read_dataset
-from dissect_iqa.figures.plot import FIGURES
+from dissect_iqa.figures.plot import FIGURES, title_of
 from dissect_iqa.figures.titles import titled
 from dissect_iqa.files.provenance import read_table, table_provenance
 from dissect_iqa.pages.write_pages import Shown
@@ -32,9 +32,26 @@ class Study(Specs):
             for name, path in zip(datasets, paths, strict=True)
         }
 
-    def figure_paths(self, figure: str) -> dict[str, list[str]]:
-        """Return by name the paths, in the study's folder, of the tables that a figure takes."""
-        return {name: list(self.specs(name)) for name in FIGURES[figure].takes if name in TABLES}
+    def figure_datasets(self, table: str, dataset: str) -> list[str]:
+        """Return of which data sets a figure takes a table: its own, if the table is of such."""
+        names = self.datasets_of(table)
+        return [dataset] if dataset in names else names
+
+    def figure_paths(self, figure: str, dataset: str) -> dict[str, list[str]]:
+        """Return by name the paths, in the study's folder, of the tables that a figure takes.
+
+        Parameters
+        ----------
+        figure, dataset : str
+            One of `figures`.
+        """
+        return {
+            name: [
+                TABLES[name].path.format(dataset=of) for of in self.figure_datasets(name, dataset)
+            ]
+            for name in FIGURES[figure].takes
+            if name in TABLES
+        }
 
     def pages(self, given: Any, made: Any) -> dict[Path | str, tuple[str, list[Shown]]]:
         """Return the pages to write, for `write_pages`: by file the title, and what is shown.
@@ -48,8 +65,8 @@ class Study(Specs):
         """
         captions = {Path(path).stem: path for path in given.captions}
         figures = [
-            Shown(f"Figure {number}. {FIGURES[name].title}", path, captions[name])
-            for number, (name, path) in enumerate(
+            Shown(f"Figure {number}. {title_of(name, dataset)}", path, captions[name])
+            for number, ((name, dataset), path) in enumerate(
                 zip(self.figures(), given.figures, strict=True), 1
             )
         ]
@@ -65,30 +82,35 @@ class Study(Specs):
         }
 
     def figure_tables(
-        self, figure: str, paths: Mapping[str, Sequence[Path | str]]
+        self, figure: str, dataset: str, paths: Mapping[str, Sequence[Path | str]]
     ) -> dict[str, Any]:
         """Return by name what a figure takes, given the tables' paths by the same names.
 
-        Networks go by their titles. Correlations are those of pictures in place; see the figure of
-        invariance for the others.
+        Networks go by their titles. Correlations are those of the figure's data set, or of the one
+        whose pictures it shows displaced; else of all with opinions.
         """
         takes: dict[str, Any] = {"models": self.models_frame(), "comparisons": self.comparisons}
-        for name in self.figure_paths(figure):
-            made = TABLES[name]
-            found = self.read(made.stage, self.datasets_of(name), paths[name])
-            if not made.of:
-                takes[name] = self.in_place(found[""])
-            elif made.joined:
-                takes[name] = pd.concat([pd.DataFrame(), *found.values()], ignore_index=True)
-            else:
-                takes[name] = found
+        rated = [self.dataset(dataset).of or dataset] if dataset else self.opinions()
+        for name, given in paths.items():
+            if name not in TABLES:
+                continue  # other input of the rule
+            found = self.read(TABLES[name].stage, self.figure_datasets(name, dataset), given)
+            table = pd.concat([pd.DataFrame(), *found.values()], ignore_index=True)
+            whole = name != "correlations"
+            takes[name] = table if whole else table[table["dataset"].isin(rated)]
         return {name: titled(content, self.titles()) for name, content in takes.items()}
 
-    def in_place(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table without rows of displaced pictures, which only invariance is about."""
-        if "dataset" not in table:
-            return table
-        return table[~table["dataset"].isin(self.misaligned_sets())]
+    def figure_notice(self, figure: str, dataset: str) -> str | None:
+        """Return the remarks on all data sets that a figure shows, each once."""
+        labels = self.labels()
+        shown = [dataset] if dataset else self.opinions()
+        for table in FIGURES[figure].takes:
+            if table in TABLES and TABLES[table].of:
+                shown += self.figure_datasets(table, dataset)
+        said = [label for name in dict.fromkeys(shown) if (label := labels[name])]
+        # a data set that is made of another one says what that says, too
+        kept = [one for one in said if not any(one in other and one != other for other in said)]
+        return " ".join(dict.fromkeys(kept)) or None
 
     def read_distances(
         self, dataset: str, names: Iterable[str], paths: Iterable[Path | str]

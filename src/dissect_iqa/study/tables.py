@@ -33,9 +33,11 @@ class Table:
 
 #: By name, in the order of a run, and where each lies in a study's own folder.
 TABLES = {
+    "sizes": Table("size_networks", "sizes.parquet"),
     "correlations": Table("collect", "correlations.parquet"),
     "contests": Table("hold_contests", "contests/{dataset}.parquet", "rated"),
     "judgements": Table("judge_pairs", "judgements/{dataset}/competitors.parquet", "rated"),
+    "predictions": Table("judge_pairs", "judgements/{dataset}/predictions.parquet", "rated"),
     "factors": Table("explain_factors", "factors.parquet"),
     "layers": Table(
         "find_thresholds", "thresholds/{dataset}/layers.parquet", "threshold_sets", joined=True
