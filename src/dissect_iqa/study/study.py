@@ -100,6 +100,10 @@ class Study(Specs):
             takes[name] = table if whole else table[table["dataset"].isin(rated)]
         return {name: titled(content, self.titles()) for name, content in takes.items()}
 
+    def in_place(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table without rows of displaced pictures, which only invariance is about."""
+        return table[~table["dataset"].isin(self.misaligned_sets())]
+
     def figure_notice(self, figure: str, dataset: str) -> str | None:
         """Return the remarks on all data sets that a figure shows, each once."""
         labels = self.labels()
