@@ -226,4 +226,4 @@ def _panel(
 
 
 def _named(name: str) -> str:
-    return fit(name, 34, style.SMALL)
+    return fit(name, 40, style.SMALL)

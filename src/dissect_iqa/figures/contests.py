@@ -67,7 +67,7 @@ def _title(name: str) -> str:
 def _notes(contests: pd.DataFrame, count: int) -> list[str]:
     first = contests.iloc[0]
     return [
-        f"{first['dataset']}: {first['n']} pairs, {first['references']} references.",
+        f"Data set {first['dataset']}: {first['n']} pairs, {first['references']} references.",
         f"Distance: {style.display(str(first['distance']))}.",
         f"{first['statistic'].upper()} of the row less that of the column, layers chosen on other "
         "references than those they are judged on. Dot: nobody wins by the paired jackknife over "

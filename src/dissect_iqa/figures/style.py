@@ -175,7 +175,7 @@ def facts(view: View) -> list[str]:
     references = f", {view.references} references" if view.references else ""
     pairs = f": {view.pairs} pairs{references}" if view.pairs else ""
     missing = [f"No finite value: {', '.join(view.missing)}."] if view.missing else []
-    return [f"{view.dataset}{pairs}.", *missing]
+    return [f"Data set {view.dataset}{pairs}.", *missing]
 
 
 def _sentence(text: str) -> str:
@@ -253,7 +253,8 @@ def draw_best_metric(axes: Axes, view: View, height: float, named: bool = True) 
     if not levels:
         return
     low, high = axes.get_ylim()
-    axes.set_ylim(low, max(high, *(value for value, *_ in levels)))
+    highest = max(value for value, *_ in levels)
+    axes.set_ylim(low, max(high, highest + 0.03 * (highest - low)))
     places = label_places(axes, [value for value, *_ in levels], height, SMALL)
     for (value, title, dashes, colour), place in zip(levels, places, strict=True):
         axes.axhline(value, color=colour, linewidth=0.8, linestyle=dashes, zorder=1)

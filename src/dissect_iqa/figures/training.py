@@ -27,7 +27,7 @@ ROW_HEIGHT = 44.0
 MOST_TRAINED = 5
 #: Architectures that a page has room for.
 MOST = 5
-_LABELS = 34.0
+_LABELS = 46.0
 
 
 def draw_training(
