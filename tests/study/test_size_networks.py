@@ -35,3 +35,15 @@ def test_networks_of_one_build_are_looked_at_once(monkeypatch):
     table = size_networks(rows).set_index("model")
     assert looked == ["a", "c"]
     assert table.loc["a"].equals(table.loc["b"]) and table.loc["c", "layers"] == 1
+
+
+def test_a_network_without_a_size_keeps_no_other_from_its_own(caplog):
+    rows = {
+        "a": make_row("resnet18", id="a"),
+        "wrong": make_row("resnet18", id="wrong", layers="layer9"),
+        "small": make_row("inception_v3", id="small", input="size=32"),
+    }
+    table = size_networks(rows).set_index("model")
+    assert table.loc["a"].notna().all() and table.loc["wrong"].isna().all()
+    assert table.loc["small"].isna().all()
+    assert "wrong" in caplog.text and "layer9" in caplog.text

@@ -37,7 +37,7 @@ def test_figures_and_the_summary_show_titles(folder, monkeypatch, capsys):
     path = folder / "results" / study.name / "correlations.parquet"
     path.parent.mkdir(parents=True)
     write_table(table, path, study.spec("collect"))
-    shown = study.figure_tables("ranking", {"correlations": [path]})
+    shown = study.figure_tables("ranking", "own", {"correlations": [path]})
     wanted = ["ResNet-18 untrained", "tiny_mobile"]
     assert list(shown["models"]["id"]) == wanted
     assert set(shown["correlations"]["model"]) == {*wanted, *data.BASELINES}
@@ -54,7 +54,7 @@ def test_another_title_draws_figures_anew_and_computes_no_distance_or_correlatio
         assert after.spec(stage, "own", IDS[1]) == before.spec(stage, "own", IDS[1])
     assert after.spec("collect") == before.spec("collect")
     for figure in ("ranking", "contests", "factors"):
-        assert after.spec("plot", name=figure) != before.spec("plot", name=figure)
+        assert after.spec("plot", "own", figure) != before.spec("plot", "own", figure)
 
 
 def test_a_title_is_no_metric_s_name(folder):

@@ -51,8 +51,10 @@ def draw_size(
         return style.statement("No network layer has a correlation.", label, settings)
     table = view.judged().merge(sizes, on="model", validate="1:1")
     table = table.assign(parameters=table["parameters"] / 1e6)
+    unknown = list(table.loc[table["gflops"].isna(), "model"])
     notes = [
         *style.facts(view),
+        f"Of unknown size: {', '.join(unknown)}." if unknown else "",
         f"Distance: {style.rule(view)}",
         style.choice_note(view),
         "Operations: multiplications and additions up to the last layer that is read, of a picture "

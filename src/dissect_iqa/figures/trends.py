@@ -29,7 +29,7 @@ def draw_trend(axes: Axes, table: pd.DataFrame, x: str, log: bool = False) -> No
     log : bool
         Whether the line is one over the logarithm.
     """
-    table = _trained(table)
+    table = _trained(table).dropna(subset=[x])
     if table["family"].nunique() < FEWEST_FAMILIES or table[x].nunique() < 3:
         return
     over = np.log10(table[x]) if log else table[x]
@@ -56,7 +56,7 @@ def trend_words(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     columns : mapping of str to str
         By what a column is called in a sentence, its name.
     """
-    table = _trained(table)
+    table = _trained(table).dropna(subset=[*columns.values()])
     families = table["family"].nunique()
     if families < FEWEST_FAMILIES:
         return f"Fewer than {FEWEST_FAMILIES} families: no trend can be told."

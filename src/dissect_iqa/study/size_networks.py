@@ -1,12 +1,17 @@
 """How large a study's networks are: parameters, operations, layers; needs no weights."""
 
+import logging
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
+from dissect_iqa.errors import UserError
 from dissect_iqa.features.estimate import estimate
 from dissect_iqa.study.costs import bare_network, uniform
 from dissect_iqa.zoo.row import ModelRow
+
+log = logging.getLogger(__name__)
 
 #: The picture whose operations are counted: height and width of TID2013's.
 PICTURE = (384, 512)
@@ -27,21 +32,27 @@ def size_networks(rows: Mapping[str, ModelRow]) -> pd.DataFrame:
         `COLUMNS`, a row a network: `parameters`, also of what stands behind the last layer that
         is read; `gflops`, billions of multiplications and additions up to that layer for a picture
         of 512 x 384 pixels as the network takes it; `layers`, the number of those that are read.
-
-    Raises
-    ------
-    UserError
-        If a line doesn't build, names layers that it has not, or the picture is too small for it.
+        NaN, and a line in the log, where a network doesn't build or the picture is too small for
+        it: its extraction says so, and must not keep the others from their sizes.
     """
-    known: dict[tuple[str, ...], tuple[int, float, int]] = {}
+    known: dict[tuple[str, ...], tuple[float, float, float]] = {}
     for row in rows.values():
         if build_of(row) not in known:
-            network = bare_network(row)
-            told = estimate(network, uniform(PICTURE, 1, 1).sizes, 1)
-            count = sum(parameter.numel() for parameter in network.module.parameters())
-            known[build_of(row)] = count, told.gflops, len(told.layers)
+            known[build_of(row)] = _size(row)
     found = [(id, *known[build_of(row)]) for id, row in rows.items()]
     return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _size(row: ModelRow) -> tuple[float, float, float]:
+    count = np.nan
+    try:
+        network = bare_network(row)
+        count = float(sum(parameter.numel() for parameter in network.module.parameters()))
+        told = estimate(network, uniform(PICTURE, 1, 1).sizes, 1)
+    except UserError as error:
+        log.warning("%s", error)
+        return count, np.nan, np.nan
+    return count, told.gflops, float(len(told.layers))
 
 
 def build_of(row: ModelRow) -> tuple[str, ...]:
