@@ -77,9 +77,17 @@ def features(model, datasets):
 
 
 def plotted(figure, wildcards):
-    """Return by name the tables that a figure takes."""
-    paths = study.figure_paths(figure, getattr(wildcards, "dataset", ""))
-    return {table: [f"<results>/{path}" for path in of] for table, of in paths.items()}
+    """Return by name the tables that a figure takes, and the pairs that its notices are from."""
+    dataset = getattr(wildcards, "dataset", "")
+    paths = study.figure_paths(figure, dataset)
+    pairs = [
+        f"<resources>/datasets/{name}/pairs.parquet"
+        for name in study.figure_shows(figure, dataset)
+    ]
+    tables = {
+        table: [f"<results>/{path}" for path in of] for table, of in paths.items()
+    }
+    return {**tables, "pairs": pairs}
 
 
 METRIC = "|".join(study.config.baselines) or "no_baseline"

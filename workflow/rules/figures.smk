@@ -12,9 +12,6 @@ for number, figure in enumerate(FIGURES, 1):
             f"plot_{figure}"
         input:
             unpack(lambda wildcards, figure=figure: plotted(figure, wildcards)),
-            pairs=expand(
-                "<resources>/datasets/{dataset}/pairs.parquet", dataset=study.datasets
-            ),
         output:
             multiext(
                 f"<results>/figures/{figure_file(figure, drawn[0] and '{dataset}')}",

@@ -104,14 +104,19 @@ class Study(Specs):
         """Return a table without rows of displaced pictures, which only invariance is about."""
         return table[~table["dataset"].isin(self.misaligned_sets())]
 
-    def figure_notice(self, figure: str, dataset: str) -> str | None:
-        """Return the remarks on all data sets that a figure shows, each once."""
-        labels = self.labels()
+    def figure_shows(self, figure: str, dataset: str) -> list[str]:
+        """Return the data sets whose results a figure shows."""
         shown = [dataset] if dataset else self.opinions()
         for table in FIGURES[figure].takes:
             if table in TABLES and TABLES[table].of:
                 shown += self.figure_datasets(table, dataset)
-        said = [label for name in dict.fromkeys(shown) if (label := labels[name])]
+        return list(dict.fromkeys(shown))
+
+    def figure_notice(self, figure: str, dataset: str) -> str | None:
+        """Return the remarks on all data sets that a figure shows, each once."""
+        said = [
+            label for label in self.labels(self.figure_shows(figure, dataset)).values() if label
+        ]
         # a data set that is made of another one says what that says, too
         kept = [one for one in said if not any(one in other and one != other for other in said)]
         return " ".join(dict.fromkeys(kept)) or None
@@ -131,14 +136,14 @@ class Study(Specs):
         for (dataset, model), path in zip(names, paths, strict=True):
             yield dataset, model, read_table(path, self.distances_spec(dataset, model))
 
-    def dataset_facts(self) -> dict[str, dict[str, Any]]:
-        """Return what each prepared data set says of itself: label, citation, licence ..."""
+    def dataset_facts(self, names: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return what prepared data sets, all by default, say of themselves: label, citation ..."""
         return {
             name: table_provenance(
                 self.folder / f"resources/datasets/{name}/pairs.parquet",
                 self.spec("fetch_dataset", name),
             )
-            for name in self.datasets
+            for name in (self.datasets if names is None else names)
         }
 
     def parent(self, dataset: str) -> Dataset | None:
@@ -149,10 +154,10 @@ class Study(Specs):
         folder = self.folder / "resources/datasets" / name
         return read_dataset(folder, self.spec("fetch_dataset", name))
 
-    def labels(self) -> dict[str, str | None]:
-        """Return each data set's remark that must stand beside its results."""
+    def labels(self, names: Iterable[str] | None = None) -> dict[str, str | None]:
+        """Return the remark that must stand beside a data set's results; of all by default."""
         missing = f"Without {reasons(self.missing)}." if self.missing else ""
         return {
             name: " ".join(filter(None, (facts["label"], missing))) or None
-            for name, facts in self.dataset_facts().items()
+            for name, facts in self.dataset_facts(names).items()
         }
