@@ -26,7 +26,6 @@ ROOMS = (
     "multiverse",
     "figures",
     "pages",
-    "explorer",
     "study",
     "doctor",
     "cli",

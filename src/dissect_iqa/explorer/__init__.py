@@ -1,1 +1,0 @@
-"""A study's explorer: one page that holds its numbers, to filter, sort and look into."""
