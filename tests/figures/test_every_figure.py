@@ -73,7 +73,7 @@ def _out_of_view(axes):
 
 
 @pytest.mark.parametrize("palette", ["colorblind", "grey"])
-@pytest.mark.parametrize("size", [7, 46])
+@pytest.mark.parametrize("size", [7, pytest.param(46, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", FIGURES)
 def test_text_is_legible_on_one_page_and_no_label_covers_another(name, size, palette):
     figure = drawn(name, tables_for(name, size, made(size)), palette=palette)
