@@ -129,30 +129,6 @@ def correlations(table=None, dataset="demo", distances=DISTANCES, baselines=BASE
     )
 
 
-COMPARISONS = (
-    {"id": "training_lite0", "title": "EfficientNet-Lite0: trained or not", "factor": "function",
-     "held": ["architecture"], "members": ["efflite0_in1k", "efflite0_untrained"]},
-    {"id": "lite", "title": "EfficientNet-Lite by size", "factor": "architecture",
-     "held": ["function"], "members": ["efflite0_in1k", "efflite1_in1k", "efflite2_in1k"]},
-    {"id": "absent", "title": "ResNet-50 by objective", "factor": "function",
-     "held": ["architecture"], "members": ["resnet50_in1k", "rn50_jigsaw_in1k"]},
-)  # fmt: skip
-
-
-def zoo_comparisons(table):
-    """Return comparisons over made-up models: by family, by function, by environment."""
-    groups = []
-    for factor, column in (
-        ("function", "family"), ("architecture", "function"), ("environment", "function"),
-    ):  # fmt: skip
-        for value, rows in list(table.groupby(column))[:5]:
-            members = list(rows["id"][:7])
-            if len(members) > 1:
-                title = f"{value}, by {factor}"
-                groups.append({"title": title, "factor": factor, "members": members})
-    return groups
-
-
 def answers():
     """Return correlations, thresholds of layers and stimuli, invariance, models: all made up."""
     table = models()

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure, FigureBase
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit
 from dissect_iqa.figures.looks import draw_points, looks
-from dissect_iqa.figures.points import finish_value_axis
 from dissect_iqa.figures.select import View, view_of
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.figures.value_axes import finish_value_axis
 
 _ROW = 7.0
 #: Families that a page has room for; smaller ones share the last row.

@@ -13,9 +13,9 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit, text_width
 from dissect_iqa.figures.looks import Looks, looks
-from dissect_iqa.figures.points import finish_value_axis
 from dissect_iqa.figures.select import view_of
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.figures.value_axes import finish_value_axis
 
 FACTORS = ("function", "architecture", "environment")
 _ROW, _HEAD = 3.6, 13.0

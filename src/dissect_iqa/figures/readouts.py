@@ -6,9 +6,9 @@ from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit
-from dissect_iqa.figures.points import finish_value_axis, value_limits
 from dissect_iqa.figures.select import View, view_of
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.figures.value_axes import finish_value_axis, value_limits
 
 #: Networks that a page has room for; the best are shown.
 MOST = 54

@@ -217,11 +217,6 @@ def statement(text: str, view_label: str | None, settings: FigureSettings) -> Fi
     return figure
 
 
-def say(body: FigureBase, text: str) -> None:
-    """Put a statement where a block would have been."""
-    body.text(0.5, 0.5, wrap(text, 120, 8), ha="center", va="center", color=INK)
-
-
 def choice_note(view: View) -> str:
     """Return the sentence on how the layers of `View.judged` were chosen."""
     if view.is_honest:

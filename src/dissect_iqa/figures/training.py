@@ -17,9 +17,9 @@ from dissect_iqa.figures.depth import (
     with_depth,
 )
 from dissect_iqa.figures.looks import Looks, draw_point, looks
-from dissect_iqa.figures.points import finish_value_axis, value_limits
 from dissect_iqa.figures.select import View, twins, view_of
 from dissect_iqa.figures.settings import FigureSettings
+from dissect_iqa.figures.value_axes import finish_value_axis, value_limits
 from dissect_iqa.zoo.twins import Twins
 
 ROW_HEIGHT = 44.0
