@@ -17,7 +17,6 @@ from dissect_iqa.cli import app
 from dissect_iqa.datasets.fetch_dataset import fetch_dataset
 from dissect_iqa.doctor import inputs, machine
 from dissect_iqa.doctor.needs import Needs
-from dissect_iqa.files.commands import typed
 from dissect_iqa.files.provenance import write_json, write_table
 from dissect_iqa.models.weights.fetch_weights import fetch_weights
 from dissect_iqa.study.bundle import tables
@@ -38,7 +37,6 @@ def call(*arguments: object, columns: str = WIDE) -> Result:
 def activated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have printed commands as they are where the environment is active."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    typed.cache_clear()
 
 
 def refused(*arguments: object) -> str:

@@ -14,11 +14,6 @@ from dissect_iqa.files.commands import pasteable, snakemake_command, typed
 FOLDER = Path(sys.executable).parent
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    typed.cache_clear()
-
-
 def on_path(monkeypatch: pytest.MonkeyPatch, active: bool) -> None:
     others = [part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != FOLDER]
     monkeypatch.setenv("PATH", os.pathsep.join([str(FOLDER)] * active + others))
@@ -60,9 +55,7 @@ def test_a_blank_in_the_path_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(sys, "executable", str(place / "python"))
     assert shlex.split(typed("snakemake")) == [str(place / "snakemake")]
     monkeypatch.chdir(tmp_path)
-    typed.cache_clear()
     assert shlex.split(typed("snakemake")) == ["my venv/bin/snakemake"]
-    typed.cache_clear()
     (place / "snakemake").unlink()
     assert shlex.split(typed("snakemake")) == [str(place / "python"), "-m", "snakemake"]
 

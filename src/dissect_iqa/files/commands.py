@@ -7,7 +7,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ def pasteable(text: str) -> str:
     return _PROGRAM.sub(lambda found: typed(found[1]), text)
 
 
-@cache
 def typed(program: str) -> str:
     """Return what to type for one of this environment's programs: its name, or its path."""
     folder = Path(sys.executable).parent
@@ -63,8 +61,9 @@ def snakemake_command(
 
     Examples
     --------
-    >>> snakemake_command(("--cores", "all"), ["config/paper.yaml"], {"models": [2]}).split()[1:]
-    ['--configfile', 'config/paper.yaml', '--config', "'models=[2]'", '--cores', 'all']
+    >>> told = snakemake_command(("--cores", "all"), ["config/paper.yaml"], {"models": [2]})
+    >>> told[told.index("--configfile") :]
+    "--configfile config/paper.yaml --config 'models=[2]' --cores all"
     """
     words: list[str] = []
     if config_files:
