@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 OPTIONS ?=
 
-.PHONY: help demo reduced rehearse rehearse-zoo test test-all slurm check install lock clean
+.PHONY: help demo reduced rehearse rehearse-zoo test test-all browser slurm check install lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -35,6 +35,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup --durations 25
+
+# The explorer in a real Chromium; on Debian, as root, it installs one. Skipped where there is none.
+browser: $(READY)
+	DISSECT_IQA_BROWSER=1 $(BIN)/pytest -v -rs tests/explorer
 
 # The workflow on a real SLURM of two nodes on this machine; on Debian, as root, it installs one.
 # Skipped, with the reason, where that can't be done.

@@ -26,6 +26,7 @@ ROOMS = (
     "multiverse",
     "figures",
     "pages",
+    "explorer",
     "study",
     "doctor",
     "cli",

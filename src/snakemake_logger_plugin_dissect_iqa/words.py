@@ -15,6 +15,7 @@ STAGES = {
     "collect": "Collecting them",
     "hold_contests": "Contests",
     "judge_pairs": "Pairs of pictures",
+    "pick_misjudged": "Misjudged pairs",
     "size_networks": "Sizes of networks",
     "explain_factors": "Factors",
     "find_thresholds": "Contrast thresholds",
@@ -23,7 +24,9 @@ STAGES = {
     "count_verdicts": "Verdicts",
     "test_claims": "Findings",
     "write_methods": "Methods text",
+    "draw_contact_sheets": "Contact sheets",
     "write_pages": "Pages",
+    "write_explorer": "Explorer",
 }
 FIGURES = "Figures"
 

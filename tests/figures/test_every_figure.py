@@ -1,13 +1,12 @@
 """Every figure, of a small and of a large study: legible, on one page, and honest about gaps."""
 
 import warnings
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_text import covering, seen
 from figure_tables import NOTICE, tables, tables_for
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
@@ -41,35 +40,6 @@ def texts(figure):
     """Return all text of a figure as one line."""
     found = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
     return " ".join(" ".join(found).split())
-
-
-def seen(figure):
-    """Return the texts in sight, with their boxes in pixels."""
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    hidden = {label for axes in figure.findobj(Axes) for label in _out_of_view(axes)}
-    found = []
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip() and text not in hidden:
-            found.append((text, text.get_window_extent(renderer)))
-    return found
-
-
-def covering(labels):
-    """Return the texts of each two labels of which one covers the other."""
-    found = []
-    for (one, first), (other, second) in combinations(labels, 2):
-        across = min(first.x1, second.x1) - max(first.x0, second.x0)
-        up = min(first.y1, second.y1) - max(first.y0, second.y0)
-        if across >= 1 and up >= 1:
-            found.append((one.get_text(), other.get_text()))
-    return found
-
-
-def _out_of_view(axes):
-    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        for tick in axis.get_major_ticks():
-            if not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9:
-                yield from (tick.label1, tick.label2)
 
 
 @pytest.mark.parametrize("palette", ["colorblind", "grey"])

@@ -14,16 +14,22 @@ PLOTS = Counter(
     for name, figure in FIGURES.items()
     if not figure.needs and figure.each in ("", "opinions", "rated")
 )
+#: What is made of figures and tables to be looked at.
+PAGES = Counter(write_pages=1, write_explorer=1, draw_contact_sheets=1)
 #: What reads the collected correlations: the claims, the methods text and the figures.
-READERS = PLOTS + Counter(
-    hold_contests=1,
-    judge_pairs=1,
-    explain_factors=1,
-    walk_multiverse=1,
-    test_claims=1,
-    count_verdicts=1,
-    write_methods=1,
-    write_pages=1,
+READERS = (
+    PLOTS
+    + PAGES
+    + Counter(
+        hold_contests=1,
+        judge_pairs=1,
+        pick_misjudged=1,
+        explain_factors=1,
+        walk_multiverse=1,
+        test_claims=1,
+        count_verdicts=1,
+        write_methods=1,
+    )
 )
 #: What of these reads distances and no correlations.
 UNIVERSES = Counter(walk_multiverse=1, plot_multiverse=1)

@@ -54,6 +54,7 @@ CODE = {
         correlation/judge_pairs.py correlation/pairs_of_pairs.py correlation/disagreements.py
         correlation/summary.py CORRELATING
     """,
+    "pick_misjudged": "correlation/pick_misjudged.py datasets/thumbnails.py",
     "walk_multiverse": """
         multiverse/choices.py multiverse/measure_choices.py multiverse/walk_multiverse.py
         claims/claims.py claims/preprint.py claims/evidence.py claims/run.py
@@ -70,7 +71,9 @@ CODE = {
         claims/evidence.py claims/controls.py claims/run.py correlation/summary.py
     """,
     "plot": "figures/*.py claims/answers.py multiverse/count_verdicts.py",
+    "draw_contact_sheets": "figures/contact_sheets.py figures/style.py figures/labels.py",
     "write_pages": "pages/*.py",
+    "write_explorer": "explorer/*.py explorer/page/* figures/select.py",
     "write_methods": "claims/write_methods.py claims/data_in_words.py correlation/words.py",
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from plans import COLLECTING, PLOTS, UNIVERSES, planned
+from plans import COLLECTING, PAGES, PLOTS, UNIVERSES, planned
 from small_study import DATASETS, ONE_MORE, REPOSITORY, RESULTS, shared, snakemake, write_study
 
 from dissect_iqa.figures.plot import FIGURES
@@ -70,6 +70,16 @@ def one_more_baseline(study: Path) -> None:
     edit(study / "config/config.yaml", "[psnr, ssim]", "[psnr, ssim, psnr_y]")
 
 
+def fewer_thumbnails(study: Path) -> None:
+    with (study / "config/config.yaml").open("a") as config:
+        config.write("explorer: {thumbnails: 3}\n")
+
+
+def pictures_that_must_not_be_shown(study: Path) -> None:
+    with (study / "config/datasets.yaml").open("a") as config:
+        config.write("  closed: Patients are in them.\n")
+
+
 def keys_reordered(study: Path) -> None:
     path = study / "config/config.yaml"
     lines = path.read_text().splitlines(keepends=True)
@@ -98,7 +108,9 @@ def a_note_on_a_model(study: Path) -> None:
         (one_more_distance, Counter(measure_distances=2, correlate=2) + COLLECTING),
         (distances_reordered, Counter()),
         (other_draws, Counter(correlate=4) + COLLECTING),
-        (other_figures, PLOTS + Counter(write_pages=1)),
+        (other_figures, PLOTS + PAGES),
+        (fewer_thumbnails, Counter(write_explorer=1)),
+        (pictures_that_must_not_be_shown, PAGES + Counter(pick_misjudged=1)),
         # readouts are fitted to scores, so that they are in no universe
         (
             readouts,

@@ -10,7 +10,7 @@ from dissect_iqa.study.partial import Failed, finish_without
 from dissect_iqa.study.planning import Told
 from dissect_iqa.study.study import Study
 from dissect_iqa.study.summary import print_study
-from dissect_iqa.study.tables import MARK, SHARED
+from dissect_iqa.study.tables import EXPLORED, MARK, SHARED
 from dissect_iqa.study.upfront import check_upfront
 
 with told(logger.error):
@@ -76,6 +76,9 @@ def features(model, datasets):
     return [study.shared("features", dataset, model) for dataset in datasets]
 
 
+PAIRS = "<resources>/datasets/{dataset}/pairs.parquet"
+
+
 def plotted(figure, wildcards):
     """Return by name the tables that a figure takes, and the pairs that its notices are from."""
     dataset = getattr(wildcards, "dataset", "")
@@ -88,6 +91,20 @@ def plotted(figure, wildcards):
         table: [f"<results>/{path}" for path in of] for table, of in paths.items()
     }
     return {**tables, "pairs": pairs}
+
+
+def explored(wildcards):
+    """Return by name the tables that the explorer shows, and all pairs of pictures."""
+    tables = {
+        table: [f"<results>/{path}" for path in study.specs(table)]
+        for table in EXPLORED
+    }
+    rest = [name for name in study.datasets if name not in study.rated()]
+    return {
+        **tables,
+        "pairs": expand(PAIRS, dataset=study.rated()),
+        "remarks": expand(PAIRS, dataset=rest),
+    }
 
 
 METRIC = "|".join(study.config.baselines) or "no_baseline"

@@ -109,6 +109,27 @@ rule judge_pairs:
         "../scripts/judge_pairs.py"
 
 
+rule pick_misjudged:
+    input:
+        predictions="<results>/judgements/{dataset}/predictions.parquet",
+        pairs="<resources>/datasets/{dataset}/pairs.parquet",
+        images="<resources>/datasets/{dataset}/images.parquet",
+    output:
+        table="<results>/judgements/{dataset}/misjudged.parquet",
+        thumbnails="<results>/judgements/{dataset}/thumbnails.parquet",
+        summary="<results>/judgements/{dataset}/misjudged.csv",
+    log:
+        "<logs>/pick_misjudged/{dataset}.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=lambda wildcards: study.spec("pick_misjudged", wildcards.dataset),
+    message:
+        "Pairs of {wildcards.dataset} that are misjudged most, with small pictures"
+    script:
+        "../scripts/pick_misjudged.py"
+
+
 rule test_claims:
     input:
         correlations="<results>/correlations.parquet",

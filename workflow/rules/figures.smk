@@ -44,6 +44,26 @@ for number, figure in enumerate(FIGURES, 1):
             "../scripts/plot.py"
 
 
+# Not in the report, for which many pages of pictures are too large; the explorer, which is, has them
+rule draw_contact_sheets:
+    input:
+        misjudged="<results>/judgements/{dataset}/misjudged.parquet",
+        thumbnails="<results>/judgements/{dataset}/thumbnails.parquet",
+        pairs=PAIRS,
+    output:
+        "<results>/figures/contact_sheets_{dataset}.pdf",
+    log:
+        "<logs>/draw_contact_sheets/{dataset}.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=lambda wildcards: study.spec("draw_contact_sheets", wildcards.dataset),
+    message:
+        "Contact sheets: the pairs of {wildcards.dataset} that each misjudges most"
+    script:
+        "../scripts/draw_contact_sheets.py"
+
+
 rule write_methods:
     input:
         correlations="<results>/correlations.parquet",
@@ -115,3 +135,24 @@ rule write_pages:
         "Pages to read in a browser"
     script:
         "../scripts/write_pages.py"
+
+
+rule write_explorer:
+    input:
+        unpack(explored),
+    output:
+        report(
+            "<results>/explorer.html",
+            category="1 Pages",
+            labels={"page": "5 Explorer"},
+        ),
+    log:
+        "<logs>/write_explorer.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        spec=study.spec("write_explorer"),
+    message:
+        "Explorer: a page to look into the study"
+    script:
+        "../scripts/write_explorer.py"

@@ -14,11 +14,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from dissect_iqa.baselines.names import check_baseline
-from dissect_iqa.datasets.decoding.decode import MOST_BYTES, decode_picture
+from dissect_iqa.datasets.decoding.decode import read_picture
 from dissect_iqa.datasets.intact import require_intact
 from dissect_iqa.distances.tables import Measured, distance_table
 from dissect_iqa.errors import UserError
-from dissect_iqa.files.regular_files import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -179,12 +178,5 @@ def _metric(
 
 def _decode(path: Path) -> np.ndarray:
     """Return a picture, 0..255: uint8, or float64 where it has more than 8 bits per channel."""
-    try:
-        picture = decode_picture(read_bytes(path, MOST_BYTES))
-        return picture if picture.dtype == np.uint8 else picture / 257
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: picture is missing; fetch the data set again") from error
-    except (MemoryError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # decoders fail in many ways, and each means the same here
-        raise UserError(f"{path}: can't be decoded ({error or type(error).__name__})") from error
+    picture = read_picture(path)
+    return picture if picture.dtype == np.uint8 else picture / 257

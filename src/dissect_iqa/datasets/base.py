@@ -113,6 +113,8 @@ class DatasetKind:
         Direction of the raw score.
     citation, licence, page : Citation, str, str
         Whom to cite, the terms as far as they are published, the official page.
+    closed : str
+        Why its pictures can't be shown in what a study makes, as a sentence; empty if they can.
     download_size : str
         For people, e.g. "1.2 GB".
     sources : tuple of Source
@@ -140,6 +142,7 @@ class DatasetKind:
     licence: str
     page: str
     download_size: str
+    closed: str = ""
     sources: tuple[Source, ...] = ()
     how_to_get: str = ""
     options: frozenset[str] = frozenset()

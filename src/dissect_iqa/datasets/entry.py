@@ -45,6 +45,7 @@ FOLDER_OPTIONS = (
     "label",
     "citation",
     "licence",
+    "closed",
 )
 
 
@@ -178,6 +179,12 @@ class DatasetEntry(Settings):
     label: str | None = Field(None, description="folder: a remark shown with every result.")
     citation: str | None = Field(None, description="folder: what to cite.")
     licence: str | None = Field(None, description="folder: the terms of use.")
+    closed: str | None = Field(
+        None,
+        min_length=1,
+        description="folder: why its pictures must not be shown, as a sentence; it then stands in "
+        "their place on contact sheets and in the explorer.",
+    )
 
     peak: float = Field(
         200.0, gt=0, description="thresholds: luminance of the display's white, cd/m²."
@@ -228,10 +235,10 @@ class DatasetEntry(Settings):
 
         Where the bytes come from (`archive`, `mirrors`) is left out: what a mirror delivers is
         checked, so another mirror is no reason to run anything again. A user's table of scores
-        enters with the sha256 of its content.
+        enters with the sha256 of its content. Whether pictures may be shown changes no table.
         """
         content = self.model_dump(
-            mode="json", exclude_defaults=True, exclude={"archive", "mirrors"}
+            mode="json", exclude_defaults=True, exclude={"archive", "mirrors", "closed"}
         )
         if self.kind == "demo":
             content["version"] = DEMO_VERSION

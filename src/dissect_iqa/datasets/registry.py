@@ -149,6 +149,11 @@ def artificial_reference(entry: DatasetEntry) -> str:
     return KINDS[entry.kind].artificial if known else ""
 
 
+def why_closed(entry: DatasetEntry) -> str:
+    """Return why a data set's pictures can't be shown, as a sentence; empty if they can."""
+    return KINDS[entry.kind].closed if entry.kind in KINDS else entry.closed or ""
+
+
 def _problems(entry: DatasetEntry) -> list[str]:
     """Return what of an entry doesn't go together."""
     allowed = [*KINDS, "folder", "demo", "thresholds", "misaligned"]

@@ -44,7 +44,7 @@ def save(
     """
     settings = settings or FigureSettings()
     title, notice = printable(title), printable(notice)
-    mark = _mark(spec) if spec else ""
+    mark = mark_of(spec) if spec else ""
     metadata: dict[str, dict[str, Any]] = {
         "pdf": {
             "CreationDate": None,
@@ -79,7 +79,7 @@ def save(
     return files
 
 
-def _mark(spec: str) -> str:
+def mark_of(spec: str) -> str:
     """Return whose figure it is and what it was made from, as the metadata keep it."""
     study = json.loads(spec).get("study")
     return (f"study {study}, " if study else "") + f"fingerprint {fingerprint(spec)}"

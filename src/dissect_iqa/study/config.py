@@ -48,6 +48,18 @@ class ExtractionSettings(Settings):
     )
 
 
+class ExplorerSettings(Settings):
+    """What the explorer's page holds."""
+
+    thumbnails: int = Field(
+        200,
+        ge=0,
+        le=2000,
+        description="Of so many pairs of each data set, those that are misjudged most, it holds "
+        "small pictures (about 3 kB each); 0: of none.",
+    )
+
+
 class Config(Settings):
     """A whole study. Every field has a default except what is studied."""
 
@@ -96,6 +108,7 @@ class Config(Settings):
     readouts: ReadoutSettings = ReadoutSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     figures: FigureSettings = FigureSettings()
+    explorer: ExplorerSettings = ExplorerSettings()
 
     @model_validator(mode="after")
     def _distance_of_the_figures(self) -> "Config":

@@ -15,8 +15,17 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.figures.plot import FIGURES, figure_file
 from dissect_iqa.files.provenance import canonical_json, fingerprint
 from dissect_iqa.study.rehearsal import REHEARSAL_VERSION
-from dissect_iqa.study.selection import Selection
-from dissect_iqa.study.tables import CSVS, MARK, SHARED, SHARED_FILES, SHARED_STAGES, TABLES, Csv
+from dissect_iqa.study.roles import Roles
+from dissect_iqa.study.tables import (
+    CSVS,
+    EXPLORED,
+    MARK,
+    SHARED,
+    SHARED_FILES,
+    SHARED_STAGES,
+    TABLES,
+    Csv,
+)
 from dissect_iqa.zoo.seeds import seed_of
 
 #: ``holds(study, data set, model or metric)``: what can change a stage's numbers, as plain data.
@@ -43,7 +52,7 @@ class Stage:
 STAGES: dict[str, Stage] = {}
 
 
-class Specs(Selection):
+class Specs(Roles):
     """A selection whose stages have specs: everything that can change their numbers."""
 
     @cached_property
@@ -323,6 +332,15 @@ def _judge_pairs(study: Specs, dataset: str, _: str) -> dict[str, Any]:
 
 
 @_stage(1)
+def _pick_misjudged(study: Specs, dataset: str, _: str) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "predictions": study.fingerprint("judge_pairs", dataset),
+        "closed": study.closed(dataset),
+    }
+
+
+@_stage(1)
 def _walk_multiverse(study: Specs, dataset: str, _: str) -> dict[str, Any]:
     return {
         "dataset": dataset,
@@ -396,6 +414,15 @@ def _plot(study: Specs, dataset: str, figure: str) -> dict[str, Any]:
     }
 
 
+@_stage(1)
+def _draw_contact_sheets(study: Specs, dataset: str, _: str) -> dict[str, Any]:
+    return {
+        "misjudged": study.fingerprint("pick_misjudged", dataset),
+        "titles": study.titles(),
+        "style": study.config.figures.model_dump(mode="json"),
+    }
+
+
 @_stage(5)
 def _write_methods(study: Specs, *_: str) -> dict[str, Any]:
     return {
@@ -420,4 +447,15 @@ def _write_pages(study: Specs, *_: str) -> dict[str, Any]:
             for csv, dataset in study.csvs()
         },
         "texts": [study.fingerprint(stage) for stage in ("test_claims", "write_methods")],
+    }
+
+
+@_stage(1)
+def _write_explorer(study: Specs, *_: str) -> dict[str, Any]:
+    figures = study.config.figures
+    return {
+        "takes": {name: study.taken(name) for name in EXPLORED},
+        "models": study.descriptions(),
+        "opens_with": {"statistic": figures.statistic, "distance": figures.distance},
+        "explorer": study.config.explorer.model_dump(mode="json"),
     }

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 
 from dissect_iqa.datasets.tables import Dataset, read_dataset
+from dissect_iqa.explorer.explored import Explored
 from dissect_iqa.figures.plot import FIGURES, title_of
 from dissect_iqa.figures.titles import titled
 from dissect_iqa.files.provenance import read_table, table_provenance
 from dissect_iqa.pages.write_pages import Shown
 from dissect_iqa.study.missing import reasons
 from dissect_iqa.study.stages import Specs
-from dissect_iqa.study.tables import TABLES
+from dissect_iqa.study.tables import EXPLORED, TABLES
 
 
 class Study(Specs):
@@ -99,6 +100,31 @@ class Study(Specs):
             whole = name != "correlations"
             takes[name] = table if whole else table[table["dataset"].isin(rated)]
         return {name: titled(content, self.titles()) for name, content in takes.items()}
+
+    def explored(self, paths: Mapping[str, Sequence[Path | str]]) -> Explored:
+        """Return what the explorer shows, given its tables' paths by name, and those of `pairs`.
+
+        Networks go by their titles.
+        """
+        found: dict[str, Any] = {}
+        for name in EXPLORED:
+            tables = self.read(TABLES[name].stage, self.datasets_of(name), paths[name])
+            together = TABLES[name].joined or not TABLES[name].of
+            if together:
+                table = pd.concat([pd.DataFrame(), *tables.values()], ignore_index=True)
+            found[name] = titled(table if together else tables, self.titles())
+        correlations = found["correlations"]
+        found["correlations"] = correlations[correlations["dataset"].isin(self.opinions())]
+        return Explored(
+            study=self.name,
+            notice=self.notice(),
+            remarks={name: label for name, label in self.labels(self.opinions()).items() if label},
+            models=titled(self.models_frame(), self.titles()),
+            tuned_on=self.tuned_on(),
+            pairs=self.read("fetch_dataset", self.rated(), paths["pairs"]),
+            closed={name: self.closed(name) for name in self.rated()},
+            **found,
+        )
 
     def in_place(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table without rows of displaced pictures, which only invariance is about."""

@@ -176,6 +176,7 @@ def print_study(study: Any) -> None:
         "claims": folder / "claims.md",
         "methods": folder / "methods.md",
         "to read": folder / "pages",
+        "explorer": folder / "explorer.html",
     }
     frame, models = (
         titled(content, study.titles())

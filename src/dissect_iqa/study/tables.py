@@ -38,6 +38,8 @@ TABLES = {
     "contests": Table("hold_contests", "contests/{dataset}.parquet", "rated"),
     "judgements": Table("judge_pairs", "judgements/{dataset}/competitors.parquet", "rated"),
     "predictions": Table("judge_pairs", "judgements/{dataset}/predictions.parquet", "rated"),
+    "misjudged": Table("pick_misjudged", "judgements/{dataset}/misjudged.parquet", "rated"),
+    "thumbnails": Table("pick_misjudged", "judgements/{dataset}/thumbnails.parquet", "rated"),
     "factors": Table("explain_factors", "factors.parquet"),
     "layers": Table(
         "find_thresholds", "thresholds/{dataset}/layers.parquet", "threshold_sets", joined=True
@@ -50,6 +52,13 @@ TABLES = {
     ),
     "universes": Table("walk_multiverse", "multiverse/{dataset}.parquet", "rated"),
 }
+
+
+#: What the explorer shows.
+EXPLORED = (
+    *("correlations", "sizes", "contests", "predictions", "misjudged", "thumbnails"),
+    *("layers", "invariance"),
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,13 @@ CSVS = (
         "judgements/{dataset}/disagreements.csv",
         "Where competitors disagree",
         "disagreements",
+        "rated",
+    ),
+    Csv(
+        "pick_misjudged",
+        "judgements/{dataset}/misjudged.csv",
+        "Pairs that are misjudged most",
+        "misjudged",
         "rated",
     ),
     Csv("collect", "published.csv", "Published figures beside these", "published"),

@@ -8,6 +8,7 @@ only; so the files' own headers are read here, and the pixels of deep pictures b
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -16,6 +17,8 @@ from dissect_iqa.datasets.decoding import png
 from dissect_iqa.datasets.decoding.boxes import avif_facts, jpeg2000_facts
 from dissect_iqa.datasets.decoding.colours import profile_problem
 from dissect_iqa.datasets.decoding.deep import MOST, deep_pixels, netpbm_bits
+from dissect_iqa.errors import UserError
+from dissect_iqa.files.regular_files import read_bytes
 
 #: The formats whose depth, transparency and colours are looked at below, as Pillow calls them.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "GIF", "WEBP", "JPEG2000", "AVIF", "TGA", "PCX")
@@ -62,6 +65,24 @@ def decode_picture(data: bytes) -> np.ndarray:
     bits = _bits(data)
     with _open(data) as picture:
         return _decode(picture, data, bits)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Decode a picture's file, see `decode_picture`.
+
+    Raises
+    ------
+    UserError
+        Naming the file, if it is missing or can't be decoded.
+    """
+    try:
+        return decode_picture(read_bytes(path, MOST_BYTES))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: picture is missing; fetch the data set again") from error
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # decoders fail in many ways, and each means the same here
+        raise UserError(f"{path}: can't be decoded ({error or type(error).__name__})") from error
 
 
 def _open(data: bytes) -> Image.Image:

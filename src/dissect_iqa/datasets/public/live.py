@@ -133,6 +133,7 @@ LIVE = DatasetKind(
     ),
     licence="Free to use if the copyright notice is kept and LIVE is acknowledged; nine references "
     '(from "Austin and Vicinity") must not be used outside the database.',
+    closed="Nine references of LIVE must not be used outside of it, so its pictures aren’t shown.",
     page="https://live.ece.utexas.edu/research/Quality/subjective.htm",
     download_size="0.7 GB",
     sources=(

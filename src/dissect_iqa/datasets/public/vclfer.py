@@ -106,6 +106,7 @@ VCLFER = DatasetKind(
         "VCL@FER image quality assessment database. Automatika 53(4) (2012) 344-354.",
     ),
     licence="Terms on the official page forbid redistribution and commercial use.",
+    closed="The terms of VCL@FER forbid redistribution, so its pictures aren’t shown.",
     page="http://www.vcl.fer.hr/quality/vclfer.html",
     download_size="size not published",
     sources=(

@@ -1,0 +1,1 @@
+"""A study's explorer: one page that holds its numbers, to filter, sort and look into."""
