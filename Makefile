@@ -31,10 +31,10 @@ rehearse-zoo: $(READY)
 
 # Without those that run whole studies or build the whole zoo; those, too:  make test-all
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup --durations 25
+	$(BIN)/pytest -n 2 --dist loadfile --durations 25
 
 # The explorer in a real Chromium; on Debian, as root, it installs one. Skipped where there is none.
 browser: $(READY)

@@ -16,7 +16,6 @@ from dissect_iqa.figures.settings import FigureSettings
 CHROMIUM = browser()
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=f"no Chromium here; {INSTALLING}=1 installs one"),
-    pytest.mark.xdist_group("browser"),
     # Playwright's own loop, closed by the collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -306,6 +305,49 @@ def test_closed_pictures_give_names_and_say_why(chromium, shown, tmp_path):
         assert closed in page.locator("#worst-part").inner_text()
         waited(page, page.locator("#worst button").first.click)
         assert closed in page.locator("#pair-view").inner_text()
+        assert not heard.said
+
+
+def without_opinions(shown):
+    none = {"contests": {}, "predictions": {}, "misjudged": {}, "thumbnails": {}, "pairs": {}}
+    return {"correlations": shown.correlations.head(0), **none}
+
+
+def of_metrics(shown):
+    def metrics(tables):
+        return {name: table[table["kind"] == "metric"] for name, table in tables.items()}
+
+    return {
+        "correlations": shown.correlations[shown.correlations["kind"] == "metric"],
+        "models": shown.models.head(0), "contests": {"demo": shown.contests["demo"].head(0)},
+        "predictions": metrics(shown.predictions), "misjudged": metrics(shown.misjudged),
+    }  # fmt: skip
+
+
+def of_networks(shown):
+    return {"correlations": shown.correlations[shown.correlations["kind"] != "metric"]}
+
+
+def of_one(shown):
+    rows = shown.correlations
+    return {"correlations": rows[rows["model"] == rows["model"].iloc[0]]}
+
+
+def undefined(shown):
+    return {"correlations": shown.correlations.assign(value=np.nan, low=np.nan, high=np.nan)}
+
+
+@pytest.mark.parametrize("some", [without_opinions, of_metrics, of_networks, of_one, undefined])
+def test_a_study_of_less_is_shown_as_far_as_it_goes(chromium, shown, tmp_path, some):
+    write_explorer(explored(7, **some(shown)), tmp_path / "explorer.html", FigureSettings())
+    with opened(chromium, (tmp_path / "explorer.html").as_uri()) as (page, heard):
+        if some in (without_opinions, undefined):
+            assert "No layer and no metric" in page.get_by_role("status").inner_text()
+            assert page.locator("main").is_hidden()
+        else:
+            for name in names(page):
+                pick(page, name)
+                assert page.locator("#one-title").inner_text() == name
         assert not heard.said
 
 

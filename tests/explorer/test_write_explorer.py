@@ -58,9 +58,14 @@ def test_numbers_come_back_rounded():
     assert values(raw, places[2]) == pytest.approx(np.full(3, 7.25))
 
 
-def test_what_sixteen_bits_cannot_hold_is_refused():
-    with pytest.raises(ValueError, match="too large"):
-        Numbers().add([0.5, 3.3])
+@pytest.mark.parametrize("largest", [3.3, 7.24, 1e9, 0.0, np.nan, np.inf])
+def test_what_is_too_large_for_sixteen_bits_is_kept_coarser(largest):
+    numbers, plain = Numbers(), np.array([0.5, -largest, 0.25])
+    place = numbers.add(plain)
+    _, raw = unpacked(f'id="data">{numbers.packed({})}</script>')
+    expected = np.where(np.isinf(plain), np.nan, plain)
+    reach = np.nanmax(np.abs(expected))
+    assert values(raw, place) == pytest.approx(expected, abs=max(5e-5, reach / 6e4), nan_ok=True)
 
 
 def test_every_correlation_is_in_the_page(shown, page):

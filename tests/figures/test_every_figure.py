@@ -156,7 +156,8 @@ def test_a_function_looks_the_same_in_every_study_and_in_every_figure():
 def test_functions_differ_in_colour_in_marker_and_where_printed_in_grey():
     from matplotlib.colors import to_rgb
 
-    from dissect_iqa.figures.looks import FUNCTIONS, METRIC, UNTRAINED, Looks
+    from dissect_iqa.figures.functions import FUNCTIONS, UNTRAINED
+    from dissect_iqa.figures.looks import METRIC, Looks
 
     looks = Looks({})
     drawn = [looks.function(name) for name in (*FUNCTIONS, METRIC)]
@@ -183,6 +184,6 @@ def test_functions_differ_in_colour_in_marker_and_where_printed_in_grey():
     ],
 )
 def test_every_function_has_a_place(row, function):
-    from dissect_iqa.figures.looks import function_of
+    from dissect_iqa.figures.functions import function_of
 
     assert function_of(row) == function

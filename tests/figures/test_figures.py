@@ -31,12 +31,13 @@ from dissect_iqa.figures.distortions import shorten as shorten_type
 from dissect_iqa.figures.fits import chosen
 from dissect_iqa.figures.labels import fit, spread, text_width, wrap
 from dissect_iqa.figures.looks import looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.plot import FIGURES, plot
 from dissect_iqa.figures.ranking import draw_ranking, shorten
 from dissect_iqa.figures.readouts import plain_and_read_out
 from dissect_iqa.figures.select import ranked, twins, views
 from dissect_iqa.figures.settings import FigureSettings
-from dissect_iqa.figures.style import CONTEXT, colours, display, look, number
+from dissect_iqa.figures.style import CONTEXT, colours, look, number
 from dissect_iqa.figures.trends import trend_words
 
 SETTINGS = FigureSettings()

@@ -14,8 +14,10 @@ PLOTS = Counter(
     for name, figure in FIGURES.items()
     if not figure.needs and figure.each in ("", "opinions", "rated")
 )
+#: What a colleague's Snakemake makes anew.
+HTML = Counter(write_pages=1, write_explorer=1)
 #: What is made of figures and tables to be looked at.
-PAGES = Counter(write_pages=1, write_explorer=1, draw_contact_sheets=1)
+PAGES = HTML + Counter(draw_contact_sheets=1)
 #: What reads the collected correlations: the claims, the methods text and the figures.
 READERS = (
     PLOTS

@@ -24,8 +24,6 @@ from small_study import REPOSITORY, RESULTS, log_of, snakemake, write_study
 
 from dissect_iqa.study.tables import MARK
 
-pytestmark = pytest.mark.xdist_group("slurm")
-
 TARGET = str(RESULTS / "correlations.parquet")
 MODELS = ("tiny_resnet", "tiny_mobile")
 #: Distorted pictures a reference: enough seconds of work to be caught in the middle.

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from small_study import REPOSITORY, write_study
 
-pytestmark = pytest.mark.xdist_group("module")
-
 SNAKEFILE = f"""\
 configfile: "config/config.yaml"
 

@@ -17,6 +17,7 @@ LARGE = {
 }
 #: What of them a script may load with its own imports; all others load none.
 MAY = {
+    "draw_contact_sheets": {"matplotlib", "seaborn", "scipy.stats", "statsmodels"},
     "hold_contests": {"scipy.stats", "statsmodels"},
     "size_networks": {"torch", "torchvision", "h5py"},
     "extract_features": {"torch", "torchvision", "h5py"},

@@ -8,13 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from plans import COLLECTING, planned
 from small_study import RESULTS, shared, snakemake
 
 from dissect_iqa.files.provenance import table_provenance
-
-pytestmark = pytest.mark.xdist_group("workflow")
 
 
 def content(folder: Path) -> dict[str, bytes]:

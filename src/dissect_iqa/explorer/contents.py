@@ -8,10 +8,10 @@ import pandas as pd
 from dissect_iqa.explorer.explored import Explored
 from dissect_iqa.explorer.pack import Numbers
 from dissect_iqa.explorer.pairs import pairs_of
-from dissect_iqa.figures import looks
+from dissect_iqa.figures.functions import FUNCTIONS, function_of
+from dissect_iqa.figures.names import NAMES, display
 from dissect_iqa.figures.select import View, views
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
-from dissect_iqa.figures.style import NAMES, display
 
 
 def contents(
@@ -33,7 +33,7 @@ def contents(
     found = list(views(shown.correlations, shown.models, None, settings))
     found = [view for view in found if len(view.layers) or len(view.baselines)]
     networks = list(shown.models["id"])
-    metrics = list(dict.fromkeys(name for view in found for name in view.baselines["model"]))
+    metrics = _metrics(found, shown)
     names = [*networks, *metrics]
     pictures: list[str] = []
     sets = []
@@ -52,12 +52,20 @@ def contents(
              "tuned_on": shown.tuned_on.get(name, "")}
             for name in metrics
         ],
-        "functions": {name: colour for name, (colour, _, _) in looks.FUNCTIONS.items()},
+        "functions": {name: colour for name, (colour, _, _) in FUNCTIONS.items()},
         "distances": {name: display(name) for name in distances if name in NAMES},
         "psnr": names.index("psnr") if "psnr" in names else -1,
         "sets": sets,
         "pictures": pictures,
     }  # fmt: skip
+
+
+def _metrics(found: list[View], shown: Explored) -> list[str]:
+    """Return the metrics' names: those with correlations, then those that only say something."""
+    names = [name for view in found for name in view.baselines["model"]]
+    for said in shown.predictions.values():
+        names += list(said.loc[said["kind"] == "metric", "model"].unique())
+    return list(dict.fromkeys(names))
 
 
 def _networks(shown: Explored) -> list[dict[str, Any]]:
@@ -69,7 +77,7 @@ def _networks(shown: Explored) -> list[dict[str, Any]]:
         entries.append(
             {
                 "name": str(row["id"]), "kind": "network",
-                "function": looks.function_of(row), "family": str(row["family"]),
+                "function": function_of(row), "family": str(row["family"]),
                 "environment": str(row["environment"]),
                 "top1": None if top1 is None or pd.isna(top1) else float(top1),
                 "parameters": None if size is None else float(size["parameters"]) / 1e6,
@@ -220,9 +228,11 @@ def _contests(
 ) -> dict[str, Any] | None:
     if held is None or held.empty:
         return None
-    place = pd.Index(names)
-    winner = np.where(held["winner"] != "", place.get_indexer(held["winner"]), -1)
+    place, count = pd.Index(names), len(held)
     first = held.iloc[0]
+    # who has neither a correlation nor a prediction is not in the page
+    held = held[held["first"].isin(place) & held["second"].isin(place)]
+    winner = np.where(held["winner"] != "", place.get_indexer(held["winner"]), -1)
     return {
         "first": numbers.add(place.get_indexer(held["first"]), 1),
         "second": numbers.add(place.get_indexer(held["second"]), 1),
@@ -230,5 +240,5 @@ def _contests(
         **{name: numbers.add(held[name]) for name in ("difference", "low", "high")},
         "note": f"{str(first['statistic']).upper()}, {display(str(first['distance']))}; layers "
         "chosen on other references than those they are judged on; paired jackknife over "
-        f"references, Holm’s correction over {len(held)} contests.",
+        f"references, Holm’s correction over {count} contests.",
     }

@@ -21,23 +21,19 @@ class Numbers:
         self._count = 0
 
     def add(self, values: Any, scale: float = 1e4) -> list[float]:
-        """Keep numbers rounded to ``1 / scale``; NaN stays NaN.
+        """Keep numbers rounded to ``1 / scale``, or coarser if one is too large; NaN stays NaN.
 
         Returns
         -------
         list
             Where they begin, how many they are, their scale.
-
-        Raises
-        ------
-        ValueError
-            If one is too large for 16 bits at this scale.
         """
         values = np.asarray(values, dtype=np.float64).ravel()
         known = np.isfinite(values)
+        largest = float(np.abs(values[known]).max(initial=0))
+        # an interval from three references, or a share of almost nothing, can be very wide
+        scale = min(scale, _MOST / largest) if largest > 0 else scale
         whole = np.rint(np.where(known, values, 0) * scale)
-        if (np.abs(whole) > _MOST).any():
-            raise ValueError(f"{np.abs(values[known]).max():g} is too large for scale {scale:g}")
         place = [self._count, len(values), scale]
         self._parts.append(np.where(known, whole, NOTHING).astype("<i2"))
         self._count += len(values)

@@ -13,6 +13,7 @@ from dissect_iqa.claims.evidence import FEWEST_FAMILIES
 from dissect_iqa.figures import style
 from dissect_iqa.figures.depth import levels
 from dissect_iqa.figures.looks import METRIC, UNTRAINED, Looks, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import AGREEMENT, View, view_of
 from dissect_iqa.figures.settings import FigureSettings
 
@@ -88,7 +89,7 @@ def _beside(view: View, seen: pd.DataFrame | None) -> tuple[pd.DataFrame, list[s
         return table, []
     far = numbers > networks.max() + 0.5 * (networks.max() - networks.min())
     said = [
-        f"{style.display(str(row.model), baseline=True)} {row.thresholds:.0f} dB"
+        f"{display(str(row.model), baseline=True)} {row.thresholds:.0f} dB"
         for row in table[far].itertuples()
     ]
     return table.assign(thresholds=numbers.where(~far)), said

@@ -13,6 +13,7 @@ from dissect_iqa.errors import UserError
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit, text_width
 from dissect_iqa.figures.looks import Looks, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import view_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.value_axes import finish_value_axis
@@ -81,7 +82,7 @@ def draw_comparisons(
     first = contests.iloc[0]
     notes = [
         *style.facts(view),
-        f"Distance: {style.display(str(first['distance']))}; {first['statistic'].upper()}.",
+        f"Distance: {display(str(first['distance']))}; {first['statistic'].upper()}.",
         "Each network less the first of its comparison, both at layers chosen on other references "
         "than those they are judged on; paired jackknife over references. Filled: a difference "
         "that Holm’s correction over all contests leaves.",

@@ -18,6 +18,7 @@ from PIL.PdfParser import PdfName, PdfParser
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit, wrap
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.save import mark_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.files.plain_text import printable
@@ -189,9 +190,9 @@ def _page(
     first, left = pairs.iloc[0], _margin(settings)
     room = settings.width_mm - 2 * left
     metric = first["kind"] == "metric"
-    name = style.display(first["model"], baseline=metric)
+    name = display(first["model"], baseline=metric)
     axes.text(left, 4.0, _cut(name, room, 9), fontsize=9)
-    how = f"layer {first['layer']}; distance: {style.display(first['distance'])}"
+    how = f"layer {first['layer']}; distance: {display(first['distance'])}"
     facts = f"Data set {first['dataset']}; {'a metric' if metric else how}"
     _write(axes, left, 7.6, _cut(facts, room), color=style.MUTED)
     return figure, axes

@@ -12,6 +12,7 @@ from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.correlation.hold_contests import beats
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import POINTS, fit, text_width
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.settings import FigureSettings
 
 #: Names that fit a page; of more, those with most victories are shown.
@@ -60,7 +61,7 @@ def effects(contests: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _title(name: str) -> str:
-    title = style.display(name, baseline=True) if name in BASELINES else name
+    title = display(name, baseline=True) if name in BASELINES else name
     return fit(title, 36, style.SMALL)
 
 
@@ -68,7 +69,7 @@ def _notes(contests: pd.DataFrame, count: int) -> list[str]:
     first = contests.iloc[0]
     return [
         f"Data set {first['dataset']}: {first['n']} pairs, {first['references']} references.",
-        f"Distance: {style.display(str(first['distance']))}.",
+        f"Distance: {display(str(first['distance']))}.",
         f"{first['statistic'].upper()} of the row less that of the column, layers chosen on other "
         "references than those they are judged on. Dot: nobody wins by the paired jackknife over "
         f"references after Holm’s correction over {len(contests)} contests. White: they didn’t "

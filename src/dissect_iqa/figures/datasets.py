@@ -9,6 +9,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.looks import draw_points, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, views
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.trends import name_points
@@ -77,7 +78,7 @@ def draw_datasets(
     for axes, (first, second) in zip(panels, pairs, strict=False):
         own = table[[first, second]].dropna().rename_axis("model").reset_index()
         titles = [
-            name if name in look.of else style.display(name, baseline=True) for name in own["model"]
+            name if name in look.of else display(name, baseline=True) for name in own["model"]
         ]
         name_points(axes, own.assign(model=titles), first, second, most=40 // rows)
     return figure
@@ -102,7 +103,7 @@ def _values(view: View) -> pd.Series:
 
 
 def _distance(view: View) -> str:
-    return f"{style.display(view.distance) or 'none'} ({view.dataset})"
+    return f"{display(view.distance) or 'none'} ({view.dataset})"
 
 
 def _finish(axes: Axes, own: pd.DataFrame, first: str, second: str, labels: dict[str, str]) -> None:

@@ -12,8 +12,10 @@ from matplotlib.lines import Line2D
 
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures import looks, style
+from dissect_iqa.figures.functions import FUNCTIONS
 from dissect_iqa.figures.labels import POINTS, fit, label_places, text_width
 from dissect_iqa.figures.looks import Look, Looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, view_of
 from dissect_iqa.figures.settings import FigureSettings
 
@@ -125,7 +127,7 @@ def draw_levels(axes: Axes, view: View) -> list[Line2D]:
     for dashes, row in zip(_LEVELS, levels(view).itertuples(), strict=False):
         drawn: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.9, "linestyle": dashes}
         axes.axhline(row.value, zorder=2, **drawn)
-        title = style.display(str(row.model), baseline=True)
+        title = display(str(row.model), baseline=True)
         handles.append(Line2D([], [], label=f"{title} {style.number(row.value)}", **drawn))
     if view.ceiling is not None:
         drawn = {"color": style.INK, "linewidth": 0.8}
@@ -192,7 +194,7 @@ def panels_of(view: View, settings: FigureSettings) -> list[Panel]:
     """
     if settings.facet == "distance":
         profiled = dict.fromkeys(with_depth(view.layers)["distance"])
-        return [Panel(style.display(name), _lines(view.at(name))) for name in profiled]
+        return [Panel(display(name), _lines(view.at(name))) for name in profiled]
     rows, table = _lines(view.at(view.distance)), view.models
     table = table[table.index.isin(rows)]
     of = looks.looks(table, settings).of
@@ -200,7 +202,7 @@ def panels_of(view: View, settings: FigureSettings) -> list[Panel]:
         key = pd.Series(of).reindex(table.index)
     else:
         key = table[settings.facet].astype(str).str.strip().replace("", "not stated")
-    order = list(looks.FUNCTIONS)
+    order = list(FUNCTIONS)
     large: list[tuple[str, list[str]]] = []
     small: list[tuple[str, list[str]]] = []
     for name, members in table.groupby(key, sort=False):

@@ -10,6 +10,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import POINTS, fit, text_width
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, ranked, view_of
 from dissect_iqa.figures.settings import FigureSettings
 
@@ -184,7 +185,7 @@ def _draw(
     titles = [
         fit(str(name), 40, style.SMALL)
         if name in view.models.index
-        else style.display(str(name), baseline=True)
+        else display(str(name), baseline=True)
         for name in table.index
     ]
     axes.set_yticks(range(len(titles)), titles)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit
 from dissect_iqa.figures.looks import Looks, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, ranked, view_of
 from dissect_iqa.figures.settings import FigureSettings
 
@@ -46,7 +47,7 @@ def draw_fits(
         return style.statement("Nothing was measured on this data set.", label, settings)
     rows = -(-len(shown) // _ACROSS)
     first = predictions[predictions["kind"] == "network"]
-    distance = f"Distance: {style.display(str(first['distance'].iloc[0]))}." if len(first) else ""
+    distance = f"Distance: {display(str(first['distance'].iloc[0]))}." if len(first) else ""
     notes = [
         *style.facts(view),
         distance,
@@ -103,7 +104,7 @@ def _panel(axes: Axes, own: pd.DataFrame, name: str, look: Looks, settings: Figu
             x[order], mapped[order], color=style.INK, linewidth=1.2,
             path_effects=style.outline(2.4),
         )  # fmt: skip
-    title = name if network else style.display(name, baseline=True)
+    title = name if network else display(name, baseline=True)
     axes.set_title(fit(title, settings.width_mm / _ACROSS - 8, 8.0))
     axes.set_xlabel("distance" if network else "value of the metric", fontsize=style.SMALL)
     axes.locator_params(axis="x", nbins=4)

@@ -15,6 +15,7 @@ from dissect_iqa.figures.answers import (
     share_name,
 )
 from dissect_iqa.figures.looks import Looks, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import AGREEMENT, View, view_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.trends import name_points
@@ -66,7 +67,7 @@ def draw_invariance(
     style.legend(body, look.legend(networks, bool(len(view.baselines))), settings)
     metrics = table.dropna(subset=["aligned", "misaligned"])
     metrics = metrics[~metrics["model"].isin(view.models.index)]
-    titles = [style.display(str(name), baseline=True) for name in metrics["model"]]
+    titles = [display(str(name), baseline=True) for name in metrics["model"]]
     name_points(right, metrics.assign(model=titles), "aligned", "misaligned")
     return figure
 

@@ -11,22 +11,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
+from dissect_iqa.figures.functions import FUNCTIONS, UNTRAINED, function_of
 from dissect_iqa.figures.settings import FigureSettings
 
-OTHER, UNTRAINED = "other function", "untrained"
-OTHER_TASKS, IN_TURN = "supervised, other tasks", "several in turn"
-#: By function: colour, grey and marker. The colours are told apart by the colour-blind; where they
-#: are printed in grey, markers still tell the functions apart.
-FUNCTIONS = {
-    "supervised classification": ("#0173b2", "0.15", "o"),
-    OTHER_TASKS: ("#de8f05", "0.55", "v"),
-    "language supervision": ("#029e73", "0.35", "P"),
-    IN_TURN: ("#ca9161", "0.65", "p"),
-    "self-supervised": ("#d55e00", "0.45", "s"),
-    "unsupervised": ("#b64fa8", "0.6", "^"),
-    OTHER: ("#949494", "0.7", "h"),
-    UNTRAINED: (style.INK, "0.0", "o"),
-}
 METRIC = "metric"
 
 
@@ -109,26 +96,6 @@ def looks(models: pd.DataFrame, settings: FigureSettings) -> Looks:
     """
     of = {str(name): function_of(row) for name, row in models.iterrows()}
     return Looks(of, settings.palette == "grey")
-
-
-def function_of(row: Mapping[str, Any]) -> str:
-    """Return which function of `FUNCTIONS` a network is drawn as.
-
-    Parameters
-    ----------
-    row : mapping
-        A network's description; see `dissect_iqa.zoo.row.ModelRow.description`.
-    """
-    group, supervision = str(row["group"]), row.get("supervision", "")
-    if row["untrained"]:
-        return UNTRAINED
-    if group in FUNCTIONS:
-        return group
-    if supervision == "mixed" or ", then " in group:
-        return IN_TURN
-    if supervision == "other labels" or group.split()[0] == "supervised":
-        return OTHER_TASKS
-    return OTHER
 
 
 def draw_point(axes: Axes, x: Any, y: Any, look: Look, size: float = 4.2) -> None:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from dissect_iqa.claims.evidence import FAILS, HOLDS, OPEN
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import POINTS, fit, text_width, wrap
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 from dissect_iqa.multiverse.choices import CHOICES
 from dissect_iqa.multiverse.count_verdicts import VERDICTS, shares_by_option
@@ -94,7 +95,7 @@ def _words(choice: str, option: str) -> str:
     if choice == "statistic":
         words = {"plcc": "PLCC, raw", "plcc4": "PLCC after logistic"}
         return words.get(option, option.upper() if option in STATISTICS else option)
-    return style.display(option) if choice == "distance" else _WORDS.get((choice, option), option)
+    return display(option) if choice == "distance" else _WORDS.get((choice, option), option)
 
 
 def _notes(table: pd.DataFrame, claims: list[str]) -> str:

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit
 from dissect_iqa.figures.looks import Looks, draw_points, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, ranked, view_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.value_axes import finish_value_axis, value_limits
@@ -96,7 +97,7 @@ def _draw(body: FigureBase, view: View, rows: pd.DataFrame, settings: FigureSett
     names = [
         fit(str(row.model), 45, style.SMALL)
         if row.model in look.of
-        else style.display(str(row.model), baseline=True)
+        else display(str(row.model), baseline=True)
         for row in table.itertuples()
     ]
     axes.set_yticks(range(len(rows)), names)

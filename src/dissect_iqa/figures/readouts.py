@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, view_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.value_axes import finish_value_axis, value_limits
@@ -119,7 +120,7 @@ def _draw(
         look = {"marker": _MARKERS[i], "color": colour, "markerfacecolor": face, "markersize": 3.2,
                 "markeredgewidth": 0.8, "linestyle": ""}  # fmt: skip
         axes.plot(own["value"], y, zorder=3, **look)
-        words = name if name == "plain" else style.display(name)
+        words = name if name == "plain" else display(name)
         handles.append(Line2D([], [], label=fit(words, 60, style.SMALL), **look))
     axes.set_yticks(range(len(names)), [fit(name, 45, style.SMALL) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)

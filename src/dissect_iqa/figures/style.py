@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullLocator
 
-from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.figures.labels import FONT, MM, POINTS, label_places, text_width, wrap
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import AGREEMENT, View
 from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 
@@ -22,22 +22,6 @@ from dissect_iqa.figures.settings import STATISTICS, FigureSettings
 SMALL = 7.0
 INK, MUTED, CONTEXT, HAIRLINE = "#222222", "#5c5c5c", "#d4d4d4", "#e6e6e6"
 DOTTED, DASHED = (0, (1, 1.6)), (0, (3.2, 1.4))
-NAMES = {
-    "rmse": "RMSE",
-    "normalized_rmse": "channel-normalised RMSE",
-    "cosine": "cosine",
-    "correlation": "correlation distance",
-    "lpips_uniform": "LPIPS, uniform weights",
-    "dists": "DISTS form",
-    "mean_std": "mean and SD descriptor",
-}
-
-
-def display(name: str, baseline: bool = False) -> str:
-    """Return how a distance or a metric is written in print; an unknown name stays as it is."""
-    if baseline:
-        return BASELINES[name].title if name in BASELINES else name
-    return NAMES.get(name, name.replace("_", " "))
 
 
 @contextmanager

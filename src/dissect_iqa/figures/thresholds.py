@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 from dissect_iqa.baselines.names import BASELINES
 from dissect_iqa.datasets.thresholds.table import DIRECTIONS
 from dissect_iqa.figures import style
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.thresholds.find_thresholds import closeness
 
@@ -77,7 +78,7 @@ def _notes(stimuli: pd.DataFrame, distance: str) -> str:
         f"{people['study'].nunique()} studies, {len(people)} stimuli. Dots: people's thresholds; "
         "lines: geometric means an octave of frequency, over the same stimuli. "
         f"The {_NETWORKS} networks closest to people, each at its closest layer "
-        f"({style.display(distance)}), the closest metric and PSNR; of each, one criterion for "
+        f"({display(distance)}), the closest metric and PSNR; of each, one criterion for "
         "all stimuli of all colour directions. Uniform patches (0 cycles) stand at the left."
     )
 
@@ -120,7 +121,7 @@ def _shown(layers: pd.DataFrame, distance: str) -> dict[str, pd.Series]:
 def _title(name: str, row: pd.Series) -> str:
     if row["kind"] == "metric":
         anchor = " (upper anchor: people’s sensitivity inside)" if _sees(name) else ""
-        return style.display(name, baseline=True) + anchor
+        return display(name, baseline=True) + anchor
     return f"{name} (depth {row['depth']:.2f})"
 
 

@@ -17,6 +17,7 @@ from dissect_iqa.figures.depth import (
     with_depth,
 )
 from dissect_iqa.figures.looks import Looks, draw_point, looks
+from dissect_iqa.figures.names import display
 from dissect_iqa.figures.select import View, twins, view_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.value_axes import finish_value_axis, value_limits
@@ -171,5 +172,5 @@ def _draw_best(
             if settings.intervals and offsets is not None and np.isfinite(row["low"]):
                 axes.plot([row["low"], row["high"]], [at, at], color=look.colour, linewidth=0.7)
             draw_point(axes, row["value"], at, look, 3.6)
-    axes.set_yticks(range(len(view.distances)), [style.display(name) for name in view.distances])
+    axes.set_yticks(range(len(view.distances)), [display(name) for name in view.distances])
     axes.set_ylim(len(view.distances) - 0.5, -0.5)

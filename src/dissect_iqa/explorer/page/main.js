@@ -90,9 +90,14 @@ function listen() {
 async function start() {
   await unpack();
   $("#notice").textContent = study.notice;
-  readAddress();
-  listen();
-  await draw();
+  if (study.sets.length) {
+    readAddress();
+    listen();
+    await draw();
+  } else {
+    $("main").hidden = $("#filters").hidden = true;
+    $("#status").textContent = "No layer and no metric has a correlation with people\u2019s opinions.";
+  }
   document.documentElement.dataset.ready = performance.now().toFixed(0);
 }
 
