@@ -264,7 +264,7 @@ def test_long_names_fit_a_telephone(chromium, shown, tmp_path):
     long = "a_name_that_goes_on_and_on_" * 5
     models = shown.models.assign(family=long, environment=long.replace("_", " "))
     rows = shown.correlations
-    typed = rows["subset"] == rows["subset"].iloc[-1]
+    typed = rows["subset"] == "type:Gaussian blur"
     study = explored(
         7, models=models, study=long, remarks={"demo": long},
         correlations=rows.assign(subset=rows["subset"].mask(typed, f"type:{long}")),

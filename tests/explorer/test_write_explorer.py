@@ -6,6 +6,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from explored_tables import explored, large
 
@@ -144,6 +145,19 @@ def test_what_was_not_measured_is_left_out(shown):
     )  # fmt: skip
     (one,) = contents(bare, Numbers(), SETTINGS, 200)["sets"]
     assert "pairs" not in one and one["contests"] is None and len(one["measures"]) == 1
+
+
+def test_what_is_not_known_is_no_number_of_the_page(shown, tmp_path):
+    sizes = shown.sizes.assign(parameters=np.nan, gflops=np.inf)
+    models = shown.models.assign(top1=np.nan)
+    rows = shown.correlations
+    ceiling = rows.iloc[:1].assign(kind="ceiling", model="noise ceiling", depth=np.nan,
+                                   value=np.nan, statistic="srcc", subset="all")  # fmt: skip
+    study = explored(7, sizes=sizes, models=models, correlations=pd.concat([rows, ceiling]))
+    write_explorer(study, tmp_path / "explorer.html", SETTINGS)
+    header, _ = unpacked((tmp_path / "explorer.html").read_text(encoding="utf-8"))
+    for entry in header["networks"]:
+        assert entry["top1"] is entry["parameters"] is entry["gflops"] is None
 
 
 def test_a_page_that_fails_leaves_the_old_one(shown, page, tmp_path, monkeypatch):

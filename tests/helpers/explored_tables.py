@@ -41,10 +41,9 @@ def explored(size=7, **more):
     found = tables(size)
     predictions = found["predictions"]
     pairs = pairs_of(predictions)
-    correlations = found["correlations"]
     given = {
         "study": "made-up", "notice": "Study made-up.",
-        "correlations": correlations[correlations["kind"] != "ceiling"],
+        "correlations": found["correlations"],
         "models": found["models"], "sizes": found["sizes"], "remarks": {"demo": "Nobody rated."},
         "contests": {"demo": found["contests"]}, "predictions": {"demo": predictions},
         "misjudged": {"demo": pick_misjudged(predictions, pairs)},

@@ -73,18 +73,22 @@ def _networks(shown: Explored) -> list[dict[str, Any]]:
     entries = []
     for row in shown.models.to_dict("records"):
         size = sizes.loc[row["id"]] if row["id"] in sizes.index else None
-        top1 = row.get("top1")
         entries.append(
             {
                 "name": str(row["id"]), "kind": "network",
                 "function": function_of(row), "family": str(row["family"]),
                 "environment": str(row["environment"]),
-                "top1": None if top1 is None or pd.isna(top1) else float(top1),
-                "parameters": None if size is None else float(size["parameters"]) / 1e6,
-                "gflops": None if size is None else float(size["gflops"]),
+                "top1": _known(row.get("top1")),
+                "parameters": None if size is None else _known(size["parameters"] / 1e6),
+                "gflops": None if size is None else _known(size["gflops"]),
             }
         )  # fmt: skip
     return entries
+
+
+def _known(value: Any) -> float | None:
+    """Return a number as JSON can hold it, which knows no NaN."""
+    return None if value is None or not np.isfinite(value) else float(value)
 
 
 def _dataset(
@@ -97,7 +101,8 @@ def _dataset(
     measures = [main]
     for table, what in ((shown.layers, "thresholds"), (shown.invariance, "invariance")):
         measures += _answers(view, table, what, networks, names[len(networks) :], layers, numbers)
-    nested = view.nested.set_index(["model", "distance"])["value"]
+    nested = view.nested.drop_duplicates(["model", "distance"])
+    nested = nested.set_index(["model", "distance"])["value"]
     honest = [
         nested.get((name, distance), np.nan) for name in networks for distance in main["distances"]
     ]
@@ -105,7 +110,7 @@ def _dataset(
         "name": view.dataset,
         "remark": shown.remarks.get(view.dataset, ""),
         "distance": view.distance,
-        "ceiling": view.ceiling,
+        "ceiling": _known(view.ceiling),
         "layers": [
             None if own is None else {"names": list(own.index), "depths": numbers.add(own)}
             for own in layers
@@ -144,6 +149,7 @@ def _correlations(
                 several.append(None)
             continue
         mine = by_name[name]
+        mine = mine[mine["layer"].isin(own.index)]
         keys = (
             pd.Index(distances).get_indexer(mine["distance"]),
             pd.Index(subsets).get_indexer(mine["subset"]),

@@ -60,7 +60,8 @@ class Numbers:
         The first four bytes say how long the description is, as JSON; the numbers follow it, low
         byte first. Equal content gives equal text.
         """
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":"),
+                          allow_nan=False).encode()  # fmt: skip
         text += b" " * (-len(text) % 2)  # numbers begin at an even place
         numbers = b"".join(part.tobytes() for part in self._parts)
         whole = len(text).to_bytes(4, "little") + text + numbers

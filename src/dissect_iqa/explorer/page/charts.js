@@ -128,12 +128,14 @@ function curvesSpec() {
 }
 
 function levels() {
-  // the best metrics, PSNR, and the chosen one
-  const less = measure().less;
-  return found.filter((row) => row.kind === "metric")
+  // the best metrics, PSNR, and the chosen one; and how high anything can score
+  const { less, honest } = measure(), { ceiling } = set();
+  const above = honest && ceiling != null && state.subset === "all"
+    ? [{ name: "noise ceiling", y: ceiling }] : [];
+  return above.concat(found.filter((row) => row.kind === "metric")
     .sort((a, b) => (less ? a.value - b.value : b.value - a.value))
     .filter((row, i) => i < 3 || row.index === study.psnr || row.name === state.one)
-    .map((row) => ({ name: row.name, y: row.value }));
+    .map((row) => ({ name: row.name, y: row.value })));
 }
 
 function apart(view, metrics) {
