@@ -50,7 +50,13 @@ def pairs_of(
     networks = predictions[predictions["kind"] == "network"]
     closed = shown.closed.get(dataset, "")
     small = _small(shown.thumbnails[dataset], table, worst[:most_thumbnails], pictures)
+    quality = table["quality"].to_numpy(float)[kept]
     return {
+        "ranks": [
+            None if own is None else numbers.add(_ranks(own["predicted"].to_numpy()[kept]), 1)
+            for own in said
+        ],
+        "rank": numbers.add(_ranks(quality), 1),
         "predicted": [
             None if own is None else numbers.add_spread(own["predicted"].to_numpy()[kept])
             for own in said
@@ -63,7 +69,7 @@ def pairs_of(
         ],
         "layers": ["" if own is None else str(own["layer"].iloc[0]) for own in said],
         "distance": "" if networks.empty else str(networks["distance"].iloc[0]),
-        "quality": numbers.add_spread(table["quality"].to_numpy(float)[kept]),
+        "quality": numbers.add_spread(quality),
         "reference": [str(name) for name in table["reference_file"].iloc[kept]],
         "distorted": [str(name) for name in table["distorted_file"].iloc[kept]],
         "types": types,
@@ -75,6 +81,14 @@ def pairs_of(
                  f"{len(table)} pairs") + "; networks at the layer with the highest SRCC over all "
         "pairs of the data set.",
     }  # fmt: skip
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return one more than how many are larger, for each; equal ones share a rank.
+
+    They can't be had from what the page holds of the values, which are rounded.
+    """
+    return pd.Series(values, dtype=float).rank(method="min", ascending=False).to_numpy()
 
 
 def _worst(misjudged: pd.DataFrame) -> list[int]:

@@ -190,7 +190,7 @@ def _page(
     first, left = pairs.iloc[0], _margin(settings)
     room = settings.width_mm - 2 * left
     metric = first["kind"] == "metric"
-    name = display(first["model"], baseline=metric)
+    name = display(first["model"], baseline=True) if metric else first["model"]
     axes.text(left, 4.0, _cut(name, room, 9), fontsize=9)
     how = f"layer {first['layer']}; distance: {display(first['distance'])}"
     facts = f"Data set {first['dataset']}; {'a metric' if metric else how}"

@@ -52,9 +52,9 @@ def draw_fits(
         *style.facts(view),
         distance,
         "A dot a pair: of networks the distance at the layer with the highest SRCC over all pairs; "
-        "of metrics their values. Line: the logistic with 4 parameters (Sheikh et al. 2006), not "
-        "drawn where it falls. The best network of each function and the next best ones, the best "
-        "metrics, and PSNR.",
+        "of metrics their values, negated where smaller is better. Line: the logistic with 4 "
+        "parameters (Sheikh et al. 2006), not drawn where it falls. The best network of each "
+        "function and the next best ones, the best metrics, and PSNR.",
     ]
     figure, body = style.sheet(_HEIGHT * rows + 12, notes, label, settings)
     look = looks(view.models, settings)

@@ -30,6 +30,7 @@ def check_scores(config: Config, models: Collection[str], origin: Origin) -> Non
     known = read_datasets(config.datasets_table)
     problems, seen = Problems(), dict[tuple[str, str], int]()
     signs: dict[str, int] = {}
+    titles = {BASELINES[name].title for name in config.baselines}
     for number, entry in enumerate(config.scores):
         place = f"{origin.place(('scores', number))}: scores"
         if entry.dataset not in known:
@@ -39,6 +40,7 @@ def check_scores(config: Config, models: Collection[str], origin: Origin) -> Non
             )
         for name, metric in entry.metrics.items():
             owner = "a metric of this project" if name in BASELINES else ""
+            owner = "what figures call a metric of this study" if name in titles else owner
             owner = f"a model of {config.models_table}" if name in models else owner
             if owner:
                 problems.add(

@@ -26,10 +26,11 @@ async function unpack() {
 
 function numbers(part) {
   // part: [first, how many, scale, what to add]; numbers are read as they are asked for
-  if (!part) return { length: 0, at: () => NaN };
+  if (!part) return { length: 0, at: () => NaN, digits: 3 };
   const raw = new Int16Array(bytes, study.start + 2 * part[0], part[1]);
   return {
     length: part[1],
+    digits: Math.max(0, Math.min(3, Math.floor(Math.log10(part[2])))),  // that are certain
     at: (i) => (raw[i] === NOTHING ? NaN : raw[i] / part[2] + (part[3] || 0)),
   };
 }
@@ -52,7 +53,7 @@ function profile(network) {
     const value = values.at((distance * subsets + subset) * count + i);
     if (!Number.isFinite(value)) continue;
     rows.push({
-      layer: own.names[i], depth: depths.at(i), value,
+      layer: own.names[i], depth: depths.at(i), value, digits: values.digits,
       low: whole ? low.at(distance * count + i) : NaN,
       high: whole ? high.at(distance * count + i) : NaN,
     });
@@ -93,7 +94,8 @@ function rows() {
     if (!passes(entry) || !Number.isFinite(value)) return;
     const whole = subset === 0 && low.length > 0;
     found.push({
-      ...entry, index: study.networks.length + i, value, layer: "", depth: NaN, last: NaN,
+      ...entry, index: study.networks.length + i, value, digits: values.digits,
+      layer: "", depth: NaN, last: NaN,
       low: whole ? low.at(i) : NaN, high: whole ? high.at(i) : NaN, honest: NaN,
     });
   });

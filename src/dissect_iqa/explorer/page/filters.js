@@ -9,7 +9,8 @@ function choices(select, values, chosen, titles = (value) => value) {
 }
 
 const distanceName = (name) => study.distances[name] || name.replaceAll("_", " ");
-const subsetName = (name) => (name === "all" ? "all pairs" : name.replace(/^type:/, ""));
+const subsetName = (name) =>
+  (name === "all" ? "all pairs" : name.replace(/^type:/, "").replaceAll("_", " "));
 
 function drawFilters() {
   const form = $("#filters").elements, one = measure();

@@ -19,7 +19,10 @@ let drawing = Promise.resolve();
 
 function draw() {
   // one after the other, or an earlier view could end up above a later one
-  drawing = drawing.then(drawNow);
+  drawing = drawing.then(drawNow).catch((error) => {
+    $("#status").textContent = "This could not be shown: " + error.message;
+    console.error(error);
+  });
   return drawing;
 }
 
@@ -28,8 +31,9 @@ async function drawNow() {
   for (const [part, hangsOn] of PARTS) {
     const now = JSON.stringify(hangsOn.map((key) => state[key]));
     if (drawn.get(part) === now) continue;
-    drawn.set(part, now);
+    drawn.delete(part);
     await part();
+    drawn.set(part, now);
   }
   document.documentElement.dataset.drawn = (performance.now() - began).toFixed(1);
 }
@@ -59,9 +63,17 @@ function listen() {
   }
   form.elements.find.addEventListener("input", later(() =>
     change({ find: form.elements.find.value })));
+  // not a link: the address is the view's
+  $(".skip").addEventListener("click", () => $("#table-part").focus());
+  const closed = (but) => form.querySelectorAll("details").forEach((one) => {
+    if (one !== but) one.open = false;
+  });
+  addEventListener("pointerdown", (event) => closed(event.target.closest("details")));
+  addEventListener("keydown", (event) => { if (event.key === "Escape") closed(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   $("#reset").addEventListener("click", () => {
     for (const key of FACETS) state[key] = null;
+    form.elements.find.value = "";
     change(defaults());
   });
   $("#csv").addEventListener("click", save);

@@ -28,24 +28,25 @@ function drawOne() {
   const own = entry.kind === "network" ? profile(index) : [];
   $("#layers-part").hidden = !own.length;
   fill($("#layers"), ["Layer", "Depth", "Value", "Interval"], own.map((row) =>
-    [row.layer, shown(row.depth, 2), shown(row.value), interval(row)]));
+    [row.layer, shown(row.depth, 2), shown(row.value, row.digits), interval(row)]));
   const held = set().contests;
   $("#contests-note").textContent = held ? held.note : "None were held on this data set.";
   fill($("#contests"), ["Against", "Difference", "Interval", "Verdict"],
-    (held ? contestsOf(index) : []).map((row) => [row.name, shown(row.difference),
-      `${shown(row.low)} to ${shown(row.high)}`, row.verdict]));
+    (held ? contestsOf(index) : []).map((row) => [row.name, shown(row.difference, row.digits),
+      `${shown(row.low, row.digits)} to ${shown(row.high, row.digits)}`, row.verdict]));
 }
 
 function contestsOf(index) {
   const held = set().contests, found = [];
   const [a, b, winner] = [held.first, held.second, held.winner].map(numbers);
   const [difference, low, high] = [held.difference, held.low, held.high].map(numbers);
+  const digits = Math.min(difference.digits, low.digits, high.digits);
   for (let i = 0; i < a.length; i++) {
     const turned = b.at(i) === index;
     if (a.at(i) !== index && !turned) continue;
     const won = winner.at(i), sign = turned ? -1 : 1;
     found.push({
-      name: study.names[turned ? a.at(i) : b.at(i)].name, difference: sign * difference.at(i),
+      digits, name: study.names[turned ? a.at(i) : b.at(i)].name, difference: sign * difference.at(i),
       low: turned ? -high.at(i) : low.at(i), high: turned ? -low.at(i) : high.at(i),
       verdict: won < 0 ? "can\u2019t be told" : won === index ? "wins" : "loses",
     });
@@ -70,7 +71,7 @@ async function drawPairs() {
   })).filter((dot) => Number.isFinite(dot.x) && Number.isFinite(dot.y));
   drawWorst(given, given.worst[index]);
   const x = { field: "x", type: "quantitative", scale: { zero: false },
-    title: network ? "distance" : "value of the metric" };
+    title: network ? "distance" : "value of the metric (larger is better)" };
   const y = { field: "y", type: "quantitative", scale: { zero: false },
     title: "score (larger is better)" };
   const view = await chart("scatter", {
@@ -102,9 +103,9 @@ function drawWorst(given, worst) {
   $("#worst").replaceChildren(...worst.pairs.map((pair, i) => {
     const button = text("button", "", { type: "button" });
     button.dataset.pair = pair;
-    const more = mapped.at(i) > quality.at(pair) ? "too little distortion" : "too much distortion";
-    const lines = [`score ${shown(quality.at(pair), 2)}, it says ${shown(mapped.at(i), 2)} `
-      + `(sees ${more})`,
+    const error = mapped.at(i) - quality.at(pair);
+    const sees = Math.abs(error) < .005 ? "" : ` (sees too ${error > 0 ? "little" : "much"} distortion)`;
+    const lines = [`score ${shown(quality.at(pair), 2)}, it says ${shown(mapped.at(i), 2)}${sees}`,
       given.types[given.type[pair]] + (psnr.length ? `; PSNR ${shown(psnr.at(pair), 1)} dB` : "")];
     button.append(...pictures(given, pair), ...lines.map((line) => text("span", line)));
     const item = text("li", "");
@@ -131,17 +132,16 @@ function drawPair() {
   for (const button of $("#worst").querySelectorAll("button")) {
     button.ariaPressed = String(button.dataset.pair === state.pair);
   }
-  const known = given && chosen() >= 0 && state.pair !== "" && i >= 0
-    && i < given.distorted.length;
+  const known = given && chosen() >= 0 && /^\d+$/.test(state.pair) && i < given.distorted.length;
   charts.scatter?.view.data("picked", known ? pickedDots() : []).runAsync();
   if (!known) {
     place.replaceChildren(text("p", "Click a dot, or one of the pairs below, to see its pictures "
       + "and where every network and metric ranks it.", { className: "hint" }));
     return;
   }
-  const quality = numbers(given.quality), people = rank(quality, i);
+  const quality = numbers(given.quality), people = numbers(given.rank).at(i);
   const lines = study.names.map((entry, k) => {
-    const own = given.predicted[k] ? rank(numbers(given.predicted[k]), i) : NaN;
+    const own = numbers(given.ranks[k]).at(i);
     return { name: entry.name, own, away: own - people };
   }).filter((line) => line.own > 0).sort((a, b) => a.own - b.own);
   const scroll = text("div", "", { className: "scroll short", tabIndex: 0 });
@@ -159,12 +159,4 @@ function drawPair() {
     text("p", `${given.types[given.type[i]]}; score ${shown(quality.at(i), 2)}, rank ${people} of `
       + `${quality.length} from the best. Ranks by networks and metrics:`),
     scroll);
-}
-
-function rank(values, at) {
-  // one more than there are better pairs; equal ones share a rank
-  const own = values.at(at);
-  let above = 0;
-  for (let k = 0; k < values.length; k++) if (values.at(k) > own) above += 1;
-  return Number.isFinite(own) ? above + 1 : NaN;
 }

@@ -16,7 +16,7 @@ function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   state = defaults();
   for (const key of Object.keys(state)) if (given.has(key)) state[key] = given.get(key);
-  for (const key of FACETS) state[key] = given.has(key) ? given.getAll(key) : null;
+  for (const key of FACETS) state[key] = given.has(key) ? given.getAll(key).filter(Boolean) : null;
   settle();
 }
 
@@ -35,7 +35,10 @@ function settle() {
 function writeAddress() {
   const kept = new URLSearchParams(), usual = defaults();
   for (const key of Object.keys(usual)) if (state[key] !== usual[key]) kept.set(key, state[key]);
-  for (const key of FACETS) for (const value of state[key] || []) kept.append(key, value);
+  for (const key of FACETS) {
+    const values = state[key] && !state[key].length ? [""] : state[key] || [];
+    for (const value of values) kept.append(key, value);
+  }
   try {
     history.replaceState(null, "", "#" + kept.toString());
   } catch {

@@ -17,16 +17,21 @@ const COLUMNS = [
   { key: "gflops", title: "GFLOPs", digits: 1 },
 ];
 
+const MEASURED = new Set(["value", "last"]);
+
+function falls() {
+  // whether what the table is sorted by falls from above: of errors the least is the best one
+  const least = measure().less && ["value", "last", "low"].includes(state.sort);
+  return (state.down === "1") !== Boolean(least);
+}
+
 function sorted(rows) {
-  const key = state.sort, down = state.down === "1" ? 1 : -1;
+  const key = state.sort, down = falls() ? 1 : -1;
+  const known = (value) => (typeof value === "string" ? value !== "" : Number.isFinite(value));
   return [...rows].sort((a, b) => {
     const [x, y] = [a[key], b[key]];
-    if (typeof x === "string" || typeof y === "string") {
-      return -down * String(x ?? "").localeCompare(String(y ?? ""));
-    }
-    const known = [Number.isFinite(x), Number.isFinite(y)];
-    if (!known[0] || !known[1]) return known[1] - known[0];  // what isn't known comes last
-    return down * (y - x);
+    if (!known(x) || !known(y)) return known(y) - known(x);  // what isn't known comes last
+    return down * (typeof x === "string" ? y.localeCompare(x, undefined, { numeric: true }) : y - x);
   });
 }
 
@@ -35,19 +40,20 @@ const interval = (row) =>
 
 function cell(row, { key, digits }) {
   if (key === "low") return interval(row);
-  return digits == null ? row[key] || "" : row[key] == null ? "" : shown(row[key], digits);
+  if (digits == null) return row[key] || "";
+  return row[key] == null ? "" : shown(row[key], Math.min(digits, MEASURED.has(key) ? row.digits : 3));
 }
 
 function drawHead() {
   const head = document.createElement("tr");
   COLUMNS.forEach(({ key, title, digits }, i) => {
-    const on = state.sort === key, down = state.down === "1";
+    const on = state.sort === key, down = falls();
     const th = text("th", "", { scope: "col", className: digits == null ? "" : "n" });
     th.setAttribute("aria-sort", on ? (down ? "descending" : "ascending") : "none");
     const button = text("button", title + (on ? (down ? " \u25be" : " \u25b4") : ""),
       { type: "button" });
     button.addEventListener("click", async () => {
-      await change({ sort: key, down: on && down ? "0" : "1" });
+      await change({ sort: key, down: on && state.down === "1" ? "0" : "1" });
       $("#table thead").querySelectorAll("button")[i].focus();
     });
     th.append(button);
@@ -88,14 +94,14 @@ function csv() {
   const quoted = (value) => {
     const plain = String(value);
     // no spreadsheet takes a name for a formula
-    const safe = /^[=+@-]/.test(plain) && Number.isNaN(Number(plain)) ? "'" + plain : plain;
-    return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+    const safe = /^[=+@\t\r-]/.test(plain) && Number.isNaN(Number(plain)) ? "'" + plain : plain;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const keys = ["study", "dataset", "measure", "distance", "subset", "name", "kind", "value", "low",
     "high", "honest", "layer", "depth", "last", "function", "family", "environment", "top1",
-    "parameters", "gflops"];
+    "parameters", "gflops", "remark"];
   const facts = { study: study.study, dataset: state.set, measure: state.measure,
-    subset: state.subset };
+    subset: state.subset, remark: [study.notice, set().remark].filter(Boolean).join(" ") };
   const lines = sorted(found).map((row) => {
     const whole = { ...facts, distance: row.kind === "metric" ? row.name : state.distance, ...row };
     return keys.map((key) => {
