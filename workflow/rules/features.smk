@@ -15,8 +15,7 @@ rule extract_features:
         "<shared>/benchmarks/extract_features/{dataset}/{model}.{mark}.tsv"
     conda:
         "../../envs/dissect-iqa.yaml"
-    # a rehearsal's pictures are few and small: what counts is how many networks load at once
-    threads: 1 if study.config.rehearse else 4
+    threads: 4
     resources:
         gpu=1,
         # the network, PyTorch and CUDA; a model's size is also a guess at its speed
