@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_text import covering, covers, seen
+from drawn_text import check_text, covers, seen
 from figure_tables import NOTICE, TID2013
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, UnidentifiedImageError
@@ -102,14 +102,9 @@ def said(figure):
 
 
 def check_legible(figure):
+    check_text(figure)
     width, height = figure.bbox.size
-    assert figure.get_figheight() * 25.4 <= 250
     labels = seen(figure)
-    for text, box in labels:
-        assert 7 <= text.get_fontsize() <= 9, text.get_text()
-        inside = box.x0 > -1.5 and box.y0 > -1.5 and box.x1 < width + 1.5 and box.y1 < height + 1.5
-        assert inside, f"{text.get_text()!r} at {box.extents} of {width} x {height}"
-    assert not covering(labels)
     pictures = [image.get_window_extent() for axes in figure.axes for image in axes.images]
     for box in pictures:
         assert not [text.get_text() for text, place in labels if covers(box, place)]

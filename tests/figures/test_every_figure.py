@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_text import covering, seen
+from drawn_text import check_text, covering, seen
 from figure_tables import NOTICE, tables, tables_for
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -14,8 +14,6 @@ from dissect_iqa.figures.plot import FIGURES
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.figures.style import look
 
-#: Millimetres of a journal's page that a figure may fill, its notes included.
-PAGE = 250
 _FOUND: dict[int, dict] = {}
 
 
@@ -47,15 +45,8 @@ def texts(figure):
 @pytest.mark.parametrize("name", FIGURES)
 def test_text_is_legible_on_one_page_and_no_label_covers_another(name, size, palette):
     figure = drawn(name, tables_for(name, size, made(size)), palette=palette)
-    width, height = figure.bbox.size
-    assert figure.get_figheight() * 25.4 <= PAGE
+    check_text(figure)
     assert NOTICE in texts(figure)
-    labels = seen(figure)
-    for text, box in labels:
-        assert 7 <= text.get_fontsize() <= 9, text.get_text()
-        inside = box.x0 > -1.5 and box.y0 > -1.5 and box.x1 < width + 1.5 and box.y1 < height + 1.5
-        assert inside, f"{text.get_text()!r} at {box.extents} of {width} x {height}"
-    assert not covering(labels)
 
 
 def test_a_label_that_covers_another_is_found():

@@ -6,6 +6,21 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+#: Millimetres of a journal's page that a figure may fill, its notes included.
+PAGE = 250
+
+
+def check_text(figure):
+    """Check that a figure fills a page at most, and its text is legible, inside and uncovered."""
+    width, height = figure.bbox.size
+    assert figure.get_figheight() * 25.4 <= PAGE
+    labels = seen(figure)
+    for text, box in labels:
+        assert 7 <= text.get_fontsize() <= 9, text.get_text()
+        inside = box.x0 > -1.5 and box.y0 > -1.5 and box.x1 < width + 1.5 and box.y1 < height + 1.5
+        assert inside, f"{text.get_text()!r} at {box.extents} of {width} x {height}"
+    assert not covering(labels)
+
 
 def seen(figure):
     """Return the texts in sight, with their boxes in pixels."""

@@ -71,7 +71,10 @@ CODE = {
         claims/evidence.py claims/controls.py claims/run.py correlation/summary.py
     """,
     "plot": "figures/*.py claims/answers.py multiverse/count_verdicts.py",
-    "draw_contact_sheets": "figures/contact_sheets.py figures/style.py figures/labels.py",
+    "draw_contact_sheets": """
+        figures/contact_sheets.py figures/pictures_in_pdf.py figures/save.py figures/style.py
+        figures/labels.py
+    """,
     "write_pages": "pages/*.py",
     "write_explorer": "explorer/*.py explorer/page/* figures/select.py",
     "write_methods": "claims/write_methods.py claims/data_in_words.py correlation/words.py",

@@ -33,9 +33,9 @@ def pick_misjudged(
         distortion than it does. `psnr` is in dB, NaN where the study has none. Competitors
         without mapped predictions (they don't vary, or are inverted) have no rows.
     """
-    # people's score is equal for all, so pairs of equal error stay in the data set's order
     known = predictions.dropna(subset=["mapped"])
     known = known.assign(error=known["mapped"] - known["quality"])
+    # stable: pairs of equal error stay in the data set's order
     order = known["error"].abs().sort_values(ascending=False, kind="stable").index
     worst = known.loc[order].groupby("model", sort=False).head(each)
     place = worst.groupby("model", sort=False).cumcount() + 1

@@ -1,6 +1,5 @@
 """Contact sheets: of each network and metric the pairs on which it and people disagree most."""
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,13 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
-from PIL.PdfParser import PdfName, PdfParser
 
 from dissect_iqa.figures import style
 from dissect_iqa.figures.labels import fit, wrap
 from dissect_iqa.figures.names import display
-from dissect_iqa.figures.save import mark_of
+from dissect_iqa.figures.pictures_in_pdf import add_page, add_pictures, decoded
+from dissect_iqa.figures.save import metadata_of
 from dissect_iqa.figures.settings import FigureSettings
 from dissect_iqa.files.plain_text import printable
 from dissect_iqa.files.provenance import atomic_path
@@ -33,8 +31,6 @@ _ABOVE, _BELOW, _TOLD = 4.4, 3 * _LINE + 3.0, 2 * _LINE + 1.8
 #: Millimetres: the least height of a missing picture, and the largest side of a pixel (100 an
 #: inch): what has few pixels stays small rather than blurred.
 _MISSING, _PIXEL = 6.0, 0.254
-#: Of JPEG pictures in a PDF.
-_QUALITY = 85
 _FILES = ["reference_file", "distorted_file"]
 
 
@@ -102,24 +98,16 @@ def draw_contact_sheets(
     UserError
         If the file can't be written.
     """
-    metadata = {
-        "CreationDate": None,
-        "ModDate": None,
-        "Title": printable(title),
-        "Subject": printable(label or ""),
-        "Keywords": mark_of(spec) if spec else "",
-        "Creator": "dissect-iqa",
-    }
-    facts = {key: value for key, value in metadata.items() if value != ""}
+    facts = metadata_of(title, label or "", spec)["pdf"]
     models = [rows for _, rows in misjudged.groupby("model", sort=False)]
     # Drawn in memory first: what Pillow makes of a full disk names neither file nor cause
     document = BytesIO()
     with style.look(settings), PdfPages(document, metadata=facts) as pdf:
         pages = [
-            _add_page(pdf, draw_contact_sheet(rows, thumbnails, label, settings, closed))
+            add_page(pdf, draw_contact_sheet(rows, thumbnails, label, settings, closed))
             for rows in models or [misjudged]
         ]
-    _add_pictures(document, pages, _by_file(thumbnails))
+    add_pictures(document, pages, _by_file(thumbnails))
     with atomic_path(file) as temporary:
         temporary.write_bytes(document.getbuffer())
 
@@ -260,14 +248,10 @@ def _picture(file: str, webp: Mapping[str, bytes], wide: float, high: float) -> 
     """Return a picture as large as it gets within so many millimetres, in its own shape."""
     if file not in webp:
         return _Picture(file, None, wide, _MISSING)
-    pixels = np.asarray(_decoded(webp[file]))
+    pixels = np.asarray(decoded(webp[file]))
     rows, columns = pixels.shape[:2]
     scale = min(wide / columns, high / rows, _PIXEL)
     return _Picture(file, pixels, columns * scale, rows * scale)
-
-
-def _decoded(webp: bytes) -> Image.Image:
-    return Image.open(BytesIO(webp)).convert("RGB")
 
 
 def _pair(
@@ -296,7 +280,7 @@ def _pair(
 def _show(axes: Axes, picture: _Picture, left: float, top: float) -> None:
     right, bottom = left + picture.width, top + picture.height
     if picture.pixels is not None:
-        # the label tells `_add_page` whose place it is
+        # the label tells `add_page` whose place it is
         axes.imshow(
             picture.pixels, extent=(left, right, bottom, top), aspect="auto", label=picture.file
         )
@@ -356,80 +340,3 @@ def _told_pair(axes: Axes, pair: Any, left: float, right: float, top: float) -> 
     half = (right - name) / 2
     for text, start in ((pair.reference_file, name), (pair.distorted_file, name + half)):
         _write(axes, start, second, _end(text, half - 2), color=style.MUTED)
-
-
-# --- the PDF -------------------------------------------------------------------------------------
-#
-# Text stays vectors, which can be searched, and every picture is put in once, as JPEG, however
-# many pages show it: 60 pages with 20 pairs each, no picture twice, take 14 MB and 0.6 s a page.
-# matplotlib itself stores pictures without loss (73 MB at 200 dots an inch, twice the time), and
-# pages that are JPEG as a whole (35 MB, the same time) have blurred text that can't be searched.
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """Where on a page a picture stands, in points from the lower left corner."""
-
-    file: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-def _add_page(pdf: PdfPages, figure: Figure) -> list[_Placed]:
-    """Add a figure without its pictures to a PDF, and return where these belong."""
-    images = [image for axes in figure.axes for image in axes.images]
-    for image in images:
-        image.remove()
-    pdf.savefig(figure)
-    points = 72 / figure.dpi
-    return [
-        _Placed(
-            str(image.get_label()), *(side * points for side in image.get_window_extent().bounds)
-        )
-        for image in images
-    ]
-
-
-def _add_pictures(document: BytesIO, pages: list[list[_Placed]], webp: Mapping[str, bytes]) -> None:
-    """Add pictures to the pages of a PDF, as JPEG, each once however many pages show it."""
-    with PdfParser(f=document) as pdf:
-        sheets = [pdf.read_indirect(page) for page in pdf.pages]
-        # all pages of matplotlib share their resources
-        resources = pdf.read_indirect(sheets[0][b"Resources"])
-        pictures = pdf.read_indirect(resources[b"XObject"])
-        pdf.start_writing()
-        names: dict[str, str] = {}
-        for placed in itertools.chain(*pages):
-            if placed.file not in names:
-                names[placed.file] = f"Picture{len(names)}"
-                pictures[names[placed.file].encode()] = _add_jpeg(pdf, webp[placed.file])
-        pdf.write_obj(resources[b"XObject"], pictures)
-        for reference, sheet, shown in zip(pdf.pages, sheets, pages, strict=True):
-            drawn = "".join(
-                f"q {one.width:.3f} 0 0 {one.height:.3f} {one.x:.3f} {one.y:.3f} cm "
-                f"/{names[one.file]} Do Q\n"
-                for one in shown
-            )
-            sheet[b"Contents"] = [sheet[b"Contents"], pdf.write_obj(None, stream=drawn.encode())]
-            pdf.write_obj(reference, sheet)
-        pdf.write_xref_and_trailer()
-
-
-def _add_jpeg(pdf: PdfParser, webp: bytes) -> Any:
-    """Add a picture to a PDF, and return its reference there."""
-    picture, jpeg = _decoded(webp), BytesIO()
-    # colour as fine as brightness: distortions of colour are what some pairs are about
-    picture.save(jpeg, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
-    return pdf.write_obj(
-        None,
-        Type=PdfName("XObject"),
-        Subtype=PdfName("Image"),
-        Width=picture.width,
-        Height=picture.height,
-        ColorSpace=PdfName("DeviceRGB"),
-        BitsPerComponent=8,
-        Filter=PdfName("DCTDecode"),
-        stream=jpeg.getvalue(),
-    )

@@ -43,8 +43,26 @@ def save(
         The files written.
     """
     settings = settings or FigureSettings()
+    metadata = metadata_of(title, notice, spec)
+    files = []
+    with look(settings):
+        _clean(figure)
+        for suffix in settings.formats:
+            # not with_suffix: a stem such as "depth.v2" would lose its end
+            path = Path(f"{stem}.{suffix}")
+            # Drawn in memory first: what Pillow makes of a full disk names neither file nor cause
+            content = BytesIO()
+            figure.savefig(content, format=suffix, dpi=settings.png_dpi, metadata=metadata[suffix])
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(content.getbuffer())
+            files.append(path)
+    return files
+
+
+def metadata_of(title: str, notice: str, spec: str | None) -> dict[str, dict[str, Any]]:
+    """Return by format what a figure's file says of itself; no dates. See `save`."""
     title, notice = printable(title), printable(notice)
-    mark = mark_of(spec) if spec else ""
+    mark = _mark(spec) if spec else ""
     metadata: dict[str, dict[str, Any]] = {
         "pdf": {
             "CreationDate": None,
@@ -63,23 +81,13 @@ def save(
         },
         "png": {"Software": "dissect-iqa", "Title": title, "Description": notice, "Source": mark},
     }
-    files = []
-    with look(settings):
-        _clean(figure)
-        for suffix in settings.formats:
-            # not with_suffix: a stem such as "depth.v2" would lose its end
-            path = Path(f"{stem}.{suffix}")
-            facts = {key: value for key, value in metadata[suffix].items() if value != ""}
-            # Drawn in memory first: what Pillow makes of a full disk names neither file nor cause
-            content = BytesIO()
-            figure.savefig(content, format=suffix, dpi=settings.png_dpi, metadata=facts)
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(content.getbuffer())
-            files.append(path)
-    return files
+    return {
+        suffix: {key: value for key, value in facts.items() if value != ""}
+        for suffix, facts in metadata.items()
+    }
 
 
-def mark_of(spec: str) -> str:
+def _mark(spec: str) -> str:
     """Return whose figure it is and what it was made from, as the metadata keep it."""
     study = json.loads(spec).get("study")
     return (f"study {study}, " if study else "") + f"fingerprint {fingerprint(spec)}"
